@@ -1,0 +1,26 @@
+# What people type. The work itself is in .ci/, so that a machine and a person run the same steps.
+.PHONY: help build demo test quick fmt docs clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+
+build: ## install what is missing and compile everything
+	@.ci/prepare && .ci/steps build
+
+demo: ## start a complete instance on loopback, exchange messages, verify the evidence, stop
+	@.ci/prepare && .ci/steps build demo
+
+test: ## everything that .ci/run runs: format, lints, tests, documentation, demo
+	@.ci/prepare && .ci/steps all
+
+quick: ## format, lints and tests of what you changed: make quick CRATE=protocol-pki
+	@.ci/steps quick
+
+fmt: ## format the sources
+	@. .ci/environment && cargo fmt --all
+
+docs: ## build the documentation of all crates
+	@.ci/steps docs
+
+clean: ## forget everything that was compiled
+	@. .ci/environment && rm -rf -- "$$CARGO_TARGET_DIR"
