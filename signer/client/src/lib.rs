@@ -1,1 +1,69 @@
-//! Placeholder.
+//! Requests to the signer, their answers, and the client that carries them.
+//!
+//! The signer (`kiirtee-signer`) is the only process that touches a private key. Every other process speaks to it
+//! through this crate, over a Unix stream socket, with the protocol below. There is no network form of it.
+//!
+//! # Protocol, version 1
+//!
+//! ```text
+//! frame  = length: u32 little-endian, payload: length bytes          1 <= length <= MAX_FRAME (4 MiB)
+//! payload = postcard encoding of ClientFrame (to the signer) or ServerFrame (from the signer)
+//!
+//! client -> signer   Hello { magic "KSGN", version, peer name }          first frame, once
+//! signer -> client   Hello { version }  or  Refused { reason } + close
+//! client -> signer   Request { id, body }                                any number, answers come in any order
+//! signer -> client   Reply { id, Ok(Response) | Err(SignerError) }
+//!                    Batch { signature, hash chain result, [(id, hash chain)] }   answers many SignMessage at once
+//! ```
+//!
+//! * Request ids are chosen by the client and are unique among its requests that wait for an answer.
+//! * Every request gets exactly one answer, as long as the connection lives.
+//! * The messages of one batch share their signature document, so it travels once in a `Batch` frame and the client
+//!   hands every waiter a reference to the same bytes ([`Blob`]).
+//! * Bounds: [`frame::MAX_FRAME`] bytes a frame, [`MAX_IN_FLIGHT`] unanswered requests a connection,
+//!   [`MAX_PARTS`] parts a message. What exceeds one gets an error, never a silent drop; a frame that is too long or
+//!   cannot be decoded ends the connection.
+//! * postcard writes enum variants by their index: new variants are added at the end only, and any other change
+//!   raises [`PROTOCOL_VERSION`].
+//!
+//! # Use
+//!
+//! [`Client`] multiplexes any number of threads over one connection and reconnects by itself. [`Client::submit`] is
+//! cheap (one encoding and one queue push) and its receiver can be awaited; [`Client::call`] blocks with a time limit.
+
+pub mod algorithm;
+pub mod blob;
+mod calls;
+mod client;
+pub mod error;
+#[cfg(feature = "test-util")]
+pub mod fake;
+pub mod frame;
+mod link;
+pub mod request;
+pub mod response;
+
+pub use algorithm::{DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
+pub use blob::{Blob, Pin};
+pub use client::{Client, DEFAULT_TIMEOUT, Settings};
+pub use error::SignerError;
+pub use request::{
+    CertificateSha256, CertificateStatus, CsrFormat, ImportCertificate, KeySelector, KeyUsage, NameAttribute,
+    PartDigest, Request, SignMessage,
+};
+pub use response::{
+    CertificateInfo, Counters, CsrInfo, GeneratedCsr, KeyInfo, Response, SignedMessage, Status, TokenInfo,
+    TokenKind, TokenStatus,
+};
+
+/// What a request is answered with.
+pub type Outcome = Result<Response, SignerError>;
+
+/// The version of the protocol that this crate speaks.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// Requests that may wait for an answer on one connection.
+pub const MAX_IN_FLIGHT: usize = 16_384;
+
+/// Parts that one message may have: the message itself and its attachments.
+pub const MAX_PARTS: usize = 2_048;

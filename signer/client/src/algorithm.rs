@@ -1,0 +1,88 @@
+//! Names of algorithms as they travel to the signer.
+//!
+//! They have their own types because their encoding is part of the protocol.
+
+use serde::{Deserialize, Serialize};
+
+/// A digest algorithm.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum DigestAlgorithm {
+    /// SHA-1: digests of old peers are carried, but nothing is signed with it.
+    Sha1,
+    /// SHA-224: carried, never signed with.
+    Sha224,
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512, the digest of messages (wire.md 3.2).
+    Sha512,
+}
+
+impl DigestAlgorithm {
+    /// Length of a digest in bytes.
+    #[must_use]
+    pub const fn length(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha224 => 28,
+            Self::Sha256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+}
+
+/// How a signature is made.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum SignatureAlgorithm {
+    /// RSA with PKCS #1 v1.5 padding (RFC 8017 8.2).
+    RsaPkcs1(DigestAlgorithm),
+    /// RSA-PSS, salt as long as the digest (RFC 8017 8.1). TLS 1.3 wants it; messages are not signed with it.
+    RsaPss(DigestAlgorithm),
+    /// ECDSA; the signature value is ASN.1 DER.
+    Ecdsa(DigestAlgorithm),
+}
+
+impl SignatureAlgorithm {
+    /// The digest inside.
+    #[must_use]
+    pub const fn digest(self) -> DigestAlgorithm {
+        match self {
+            Self::RsaPkcs1(digest) | Self::RsaPss(digest) | Self::Ecdsa(digest) => digest,
+        }
+    }
+}
+
+/// What a key is.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum KeyAlgorithm {
+    /// RSA, 2048 bits: the reference's default.
+    Rsa2048,
+    /// RSA, 3072 bits: the Estonian and Faroese default.
+    Rsa3072,
+    /// RSA, 4096 bits.
+    Rsa4096,
+    /// The curve P-256 (secp256r1).
+    EcP256,
+    /// The curve P-384 (secp384r1).
+    EcP384,
+}
+
+impl KeyAlgorithm {
+    /// Whether this is an RSA key (and not an elliptic curve key).
+    #[must_use]
+    pub const fn is_rsa(self) -> bool {
+        matches!(self, Self::Rsa2048 | Self::Rsa3072 | Self::Rsa4096)
+    }
+
+    /// The algorithm that signs messages with such a key (wire.md 3.2).
+    #[must_use]
+    pub const fn message_signature(self, digest: DigestAlgorithm) -> SignatureAlgorithm {
+        if self.is_rsa() {
+            SignatureAlgorithm::RsaPkcs1(digest)
+        } else {
+            SignatureAlgorithm::Ecdsa(digest)
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! The requests as blocking calls with typed answers.
+
+use crate::{
+    Client, SignerError,
+    algorithm::{KeyAlgorithm, SignatureAlgorithm},
+    blob::{Blob, Pin},
+    request::{
+        CertificateSha256, CertificateStatus, CsrFormat, ImportCertificate, KeySelector, KeyUsage,
+        NameAttribute, Request, SignMessage,
+    },
+    response::{CertificateInfo, GeneratedCsr, KeyInfo, Response, SignedMessage, Status},
+};
+
+fn unexpected<T>(response: &Response) -> Result<T, SignerError> {
+    let name = match response {
+        Response::Done => "Done",
+        Response::Status(_) => "Status",
+        Response::Key(_) => "Key",
+        Response::Csr(_) => "Csr",
+        Response::Certificate(_) => "Certificate",
+        Response::SignedMessage(_) => "SignedMessage",
+        Response::Signature(_) => "Signature",
+    };
+    Err(SignerError::Protocol(format!(
+        "{name} does not answer the request"
+    )))
+}
+
+impl TryFrom<Response> for SignedMessage {
+    type Error = SignerError;
+
+    fn try_from(response: Response) -> Result<Self, SignerError> {
+        match response {
+            Response::SignedMessage(message) => Ok(message),
+            other => unexpected(&other),
+        }
+    }
+}
+
+/// Every call blocks until the answer, at most the time limit of the settings.
+///
+/// # Errors
+/// As [`Client::call`].
+impl Client {
+    fn done(&self, request: Request) -> Result<(), SignerError> {
+        match self.call(request)? {
+            Response::Done => Ok(()),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Tokens, keys, certificates and counters.
+    pub fn status(&self) -> Result<Status, SignerError> {
+        match self.call(Request::Status)? {
+            Response::Status(status) => Ok(status),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Gives the token its PIN, once. The token is logged in afterwards.
+    pub fn init_token(&self, token: &str, pin: Pin) -> Result<(), SignerError> {
+        self.done(Request::InitToken {
+            token: token.to_owned(),
+            pin,
+        })
+    }
+
+    /// Opens the token's keys.
+    pub fn login(&self, token: &str, pin: Pin) -> Result<(), SignerError> {
+        self.done(Request::Login {
+            token: token.to_owned(),
+            pin,
+        })
+    }
+
+    /// Forgets the token's open keys.
+    pub fn logout(&self, token: &str) -> Result<(), SignerError> {
+        self.done(Request::Logout {
+            token: token.to_owned(),
+        })
+    }
+
+    /// Replaces the token's PIN.
+    pub fn change_pin(&self, token: &str, old: Pin, new: Pin) -> Result<(), SignerError> {
+        self.done(Request::ChangePin {
+            token: token.to_owned(),
+            old,
+            new,
+        })
+    }
+
+    /// Makes a key pair.
+    pub fn generate_key(
+        &self,
+        token: &str,
+        label: &str,
+        algorithm: KeyAlgorithm,
+        usage: KeyUsage,
+    ) -> Result<KeyInfo, SignerError> {
+        let (token, label) = (token.to_owned(), label.to_owned());
+        match self.call(Request::GenerateKey {
+            token,
+            label,
+            algorithm,
+            usage,
+        })? {
+            Response::Key(key) => Ok(key),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Destroys a key.
+    pub fn delete_key(&self, key: &str) -> Result<(), SignerError> {
+        self.done(Request::DeleteKey { key: key.to_owned() })
+    }
+
+    /// Makes a certificate signing request without alternative names.
+    pub fn generate_csr(
+        &self,
+        key: &str,
+        subject: Vec<NameAttribute>,
+        client: Option<String>,
+        format: CsrFormat,
+    ) -> Result<GeneratedCsr, SignerError> {
+        let request = Request::GenerateCsr {
+            key: key.to_owned(),
+            subject,
+            dns_names: Vec::new(),
+            client,
+            format,
+        };
+        match self.call(request)? {
+            Response::Csr(csr) => Ok(csr),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Keeps a certificate (DER) with its key.
+    pub fn import_certificate(
+        &self,
+        der: &[u8],
+        status: CertificateStatus,
+        client: Option<String>,
+    ) -> Result<CertificateInfo, SignerError> {
+        let import = ImportCertificate {
+            certificate: der.into(),
+            status,
+            client,
+        };
+        match self.call(Request::ImportCertificate(import))? {
+            Response::Certificate(certificate) => Ok(certificate),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Changes where a certificate is in its registration.
+    pub fn set_certificate_status(
+        &self,
+        certificate: CertificateSha256,
+        status: CertificateStatus,
+    ) -> Result<(), SignerError> {
+        self.done(Request::SetCertificateStatus { certificate, status })
+    }
+
+    /// Allows or forbids the use of a certificate.
+    pub fn set_certificate_active(
+        &self,
+        certificate: CertificateSha256,
+        active: bool,
+    ) -> Result<(), SignerError> {
+        self.done(Request::SetCertificateActive { certificate, active })
+    }
+
+    /// Forgets a certificate.
+    pub fn delete_certificate(&self, certificate: CertificateSha256) -> Result<(), SignerError> {
+        self.done(Request::DeleteCertificate { certificate })
+    }
+
+    /// Signs a message and waits; request paths use [`Client::submit`].
+    pub fn sign_message(&self, message: SignMessage) -> Result<SignedMessage, SignerError> {
+        self.call(Request::SignMessage(message))?.try_into()
+    }
+
+    /// Signs bytes; the signer computes the digest.
+    pub fn sign_data(
+        &self,
+        key: KeySelector,
+        algorithm: SignatureAlgorithm,
+        data: &[u8],
+    ) -> Result<Blob, SignerError> {
+        match self.call(Request::SignData {
+            key,
+            algorithm,
+            data: data.into(),
+        })? {
+            Response::Signature(signature) => Ok(signature),
+            other => unexpected(&other),
+        }
+    }
+
+    /// Signs a digest.
+    pub fn sign_digest(
+        &self,
+        key: KeySelector,
+        algorithm: SignatureAlgorithm,
+        digest: &[u8],
+    ) -> Result<Blob, SignerError> {
+        match self.call(Request::SignDigest {
+            key,
+            algorithm,
+            digest: digest.into(),
+        })? {
+            Response::Signature(signature) => Ok(signature),
+            other => unexpected(&other),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! A client that is answered by a closure: for tests of what uses the signer.
+
+use crate::{Client, Outcome, Request, client::QUEUE_CAPACITY, link::Submission};
+
+/// A client whose requests are answered by `answer`, one after the other, on a thread of its own. The thread ends
+/// with the last clone of the client.
+pub fn client(mut answer: impl FnMut(Request) -> Outcome + Send + 'static) -> Client {
+    let (queue, submissions) = flume::bounded::<Submission>(QUEUE_CAPACITY);
+    std::thread::spawn(move || {
+        for submission in submissions {
+            // Who asked may have gone.
+            let _ = submission.reply.try_send(answer(submission.request));
+        }
+    });
+    Client::from_queue(queue)
+}

@@ -1,0 +1,252 @@
+//! What the signer can be asked.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    algorithm::{DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm},
+    blob::{Blob, Pin},
+};
+
+/// SHA-256 of a certificate's DER: how a certificate is named to the signer.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CertificateSha256(pub [u8; 32]);
+
+impl fmt::Display for CertificateSha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for CertificateSha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl From<[u8; 32]> for CertificateSha256 {
+    fn from(hash: [u8; 32]) -> Self {
+        Self(hash)
+    }
+}
+
+/// What a key is for. Decides the certificate's key usage and what the key may sign.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyUsage {
+    /// Signs messages (and, in a central server, the global configuration).
+    Signing,
+    /// Authenticates the security server in TLS.
+    Authentication,
+}
+
+/// Where a certificate is in its registration (features.md 1.2, K5).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CertificateStatus {
+    /// Imported, not registered at the central server.
+    Saved,
+    /// A registration request was sent.
+    RegistrationInProgress,
+    /// Registered: may be used.
+    Registered,
+    /// A deletion request was sent.
+    DeletionInProgress,
+    /// The global configuration contradicts the local state.
+    GlobalError,
+}
+
+/// The encoding of a certificate signing request.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum CsrFormat {
+    /// Base64 text between `BEGIN CERTIFICATE REQUEST` lines.
+    Pem,
+    /// ASN.1 DER.
+    Der,
+}
+
+/// Which key shall sign.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum KeySelector {
+    /// The key with this id.
+    Key(String),
+    /// The key that this certificate belongs to.
+    Certificate(CertificateSha256),
+}
+
+/// One attribute of a distinguished name; the attributes of a name go from the outermost (`C`) to the innermost.
+#[derive(Clone, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub struct NameAttribute {
+    /// A short name as in RFC 4514 (`C`, `O`, `OU`, `CN`, `serialNumber`, `businessCategory`, ...) or a dotted OID.
+    pub kind: String,
+    /// The value, not escaped.
+    pub value: String,
+}
+
+impl NameAttribute {
+    /// An attribute.
+    #[must_use]
+    pub fn new(kind: impl Into<String>, value: impl Into<String>) -> Self {
+        Self {
+            kind: kind.into(),
+            value: value.into(),
+        }
+    }
+}
+
+/// The digest of one part of a message.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct PartDigest {
+    /// `/message.xml`, `/attachment1`, ... (wire.md 3.4).
+    pub name: String,
+    /// How the digest was made.
+    pub algorithm: DigestAlgorithm,
+    /// The digest.
+    pub digest: Blob,
+}
+
+/// A message to be signed, alone or together with whatever else waits for the same key (wire.md 3.3).
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SignMessage {
+    /// The signing certificate.
+    pub certificate: CertificateSha256,
+    /// Intermediate CA certificates (DER) between the signing certificate and its trust anchor.
+    pub intermediates: Vec<Blob>,
+    /// OCSP responses (DER): the signing certificate's first, then the intermediates'.
+    pub ocsp_responses: Vec<Blob>,
+    /// The parts, `/message.xml` first; at least one, at most [`crate::MAX_PARTS`].
+    pub parts: Vec<PartDigest>,
+}
+
+/// A certificate to be kept with its key.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct ImportCertificate {
+    /// The certificate, DER. Its public key must be that of a key of a token.
+    pub certificate: Blob,
+    /// Its first status; a certificate that is imported as registered is also made active.
+    pub status: CertificateStatus,
+    /// The security server client that it speaks for (`EE/GOV/123`), for signing certificates.
+    pub client: Option<String>,
+}
+
+/// A request to the signer. Every variant says which [`Response`](crate::Response) answers it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Request {
+    /// Tokens, keys, certificates and counters: answered by `Status`.
+    Status,
+    /// Gives the token its PIN, once: `Done`.
+    InitToken {
+        /// The token's id; the software token is `"0"`.
+        token: String,
+        /// The new PIN.
+        pin: Pin,
+    },
+    /// Opens the token's keys: `Done`, also if it was open and the PIN is right.
+    Login {
+        /// The token's id.
+        token: String,
+        /// The PIN.
+        pin: Pin,
+    },
+    /// Forgets the token's open keys: `Done`.
+    Logout {
+        /// The token's id.
+        token: String,
+    },
+    /// Replaces the PIN and encrypts every key again: `Done`.
+    ChangePin {
+        /// The token's id.
+        token: String,
+        /// The PIN until now.
+        old: Pin,
+        /// The PIN from now on.
+        new: Pin,
+    },
+    /// Makes a key pair: `Key`.
+    GenerateKey {
+        /// The token's id.
+        token: String,
+        /// A name for people.
+        label: String,
+        /// What to make.
+        algorithm: KeyAlgorithm,
+        /// What for.
+        usage: KeyUsage,
+    },
+    /// Destroys a key with its certificates and signing requests: `Done`.
+    DeleteKey {
+        /// The key's id.
+        key: String,
+    },
+    /// Makes a certificate signing request: `Csr`.
+    GenerateCsr {
+        /// The key's id.
+        key: String,
+        /// The subject's name.
+        subject: Vec<NameAttribute>,
+        /// DNS names for the subject alternative name extension; usually none.
+        dns_names: Vec<String>,
+        /// The security server client that the certificate shall speak for.
+        client: Option<String>,
+        /// The encoding of the answer.
+        format: CsrFormat,
+    },
+    /// Forgets a certificate signing request: `Done`.
+    DeleteCsr {
+        /// The request's id.
+        csr: String,
+    },
+    /// Keeps a certificate with its key: `Certificate`.
+    ImportCertificate(ImportCertificate),
+    /// `Done`.
+    SetCertificateStatus {
+        /// Which certificate.
+        certificate: CertificateSha256,
+        /// Its new status.
+        status: CertificateStatus,
+    },
+    /// Allows or forbids the use of a certificate: `Done`.
+    SetCertificateActive {
+        /// Which certificate.
+        certificate: CertificateSha256,
+        /// Whether it may be used.
+        active: bool,
+    },
+    /// Forgets a certificate: `Done`.
+    DeleteCertificate {
+        /// Which certificate.
+        certificate: CertificateSha256,
+    },
+    /// Signs a message, batched: `SignedMessage`.
+    SignMessage(SignMessage),
+    /// Signs bytes (TLS, configuration signing): `Signature`.
+    SignData {
+        /// With which key.
+        key: KeySelector,
+        /// How.
+        algorithm: SignatureAlgorithm,
+        /// The bytes; the signer computes the digest.
+        data: Blob,
+    },
+    /// Signs a digest: `Signature`.
+    SignDigest {
+        /// With which key.
+        key: KeySelector,
+        /// How.
+        algorithm: SignatureAlgorithm,
+        /// The digest, of the algorithm's digest length.
+        digest: Blob,
+    },
+}
+
+impl Request {
+    /// Whether the encoded request must be wiped after use.
+    #[must_use]
+    pub const fn has_secret(&self) -> bool {
+        matches!(
+            self,
+            Self::InitToken { .. } | Self::Login { .. } | Self::ChangePin { .. }
+        )
+    }
+}

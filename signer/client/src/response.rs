@@ -1,0 +1,208 @@
+//! What the signer answers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    algorithm::KeyAlgorithm,
+    blob::Blob,
+    request::{CertificateSha256, CertificateStatus, KeyUsage},
+};
+
+/// The answer to a [`Request`](crate::Request) that succeeded.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Response {
+    /// It is done; there is nothing to tell.
+    Done,
+    /// Tokens, keys, certificates and counters.
+    Status(Status),
+    /// The new key.
+    Key(KeyInfo),
+    /// The certificate signing request.
+    Csr(GeneratedCsr),
+    /// The imported certificate.
+    Certificate(CertificateInfo),
+    /// The signed message.
+    SignedMessage(SignedMessage),
+    /// A signature value; ECDSA as ASN.1 DER.
+    Signature(Blob),
+}
+
+/// The state of the signer.
+#[derive(Clone, PartialEq, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// Version of the signer, for people.
+    pub version: String,
+    /// Every token with its keys and certificates.
+    pub tokens: Vec<TokenInfo>,
+    /// Since the process started.
+    pub counters: Counters,
+}
+
+impl Status {
+    /// Every key of every token.
+    pub fn keys(&self) -> impl Iterator<Item = &KeyInfo> {
+        self.tokens.iter().flat_map(|token| &token.keys)
+    }
+
+    /// Certificates that may be used now: registered and active, for the given usage, with their key.
+    pub fn usable(&self, usage: KeyUsage) -> impl Iterator<Item = (&KeyInfo, &CertificateInfo)> {
+        self.keys()
+            .filter(move |key| key.usage == usage && key.available)
+            .flat_map(|key| {
+                key.certificates
+                    .iter()
+                    .filter(|certificate| certificate.is_usable())
+                    .map(move |found| (key, found))
+            })
+    }
+}
+
+/// What the signer has done since it started.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct Counters {
+    /// Batches that were signed, a lone message counting as a batch of one.
+    pub batches: u64,
+    /// Messages that were signed.
+    pub messages: u64,
+    /// Signature operations of any kind.
+    pub signatures: u64,
+    /// Requests that were dropped because they had waited too long.
+    pub expired: u64,
+    /// Requests that were refused because a queue was full.
+    pub refused: u64,
+    /// The most messages in one batch.
+    pub largest_batch: u64,
+    /// The most messages that ever waited for one key.
+    pub longest_queue: u64,
+}
+
+impl Counters {
+    /// Messages a batch on average; 0 before the first.
+    #[must_use]
+    pub fn mean_batch(&self) -> f64 {
+        // Counters stay far below 2^52, where f64 is exact.
+        if self.batches == 0 {
+            0.0
+        } else {
+            self.messages as f64 / self.batches as f64
+        }
+    }
+}
+
+/// What makes a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenKind {
+    /// Keys in encrypted files.
+    Software,
+    /// Keys in a hardware security module.
+    Pkcs11,
+}
+
+/// The state of a token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenStatus {
+    /// It has no PIN yet.
+    NotInitialized,
+    /// Initialised, but nobody has logged in since the signer started.
+    LoggedOut,
+    /// Its keys can sign.
+    LoggedIn,
+    /// It does not answer (a hardware token that is away, unreadable files).
+    NotAvailable,
+}
+
+/// A token.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct TokenInfo {
+    /// Its id; the software token is `"0"`.
+    pub id: String,
+    /// A name for people.
+    pub name: String,
+    /// What makes it.
+    pub kind: TokenKind,
+    /// Its state.
+    pub status: TokenStatus,
+    /// Whether waiting messages are signed together.
+    pub batch_signing: bool,
+    /// Its keys.
+    pub keys: Vec<KeyInfo>,
+}
+
+/// A key.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct KeyInfo {
+    /// Its id: 40 hexadecimal digits.
+    pub id: String,
+    /// The token that holds it.
+    pub token: String,
+    /// A name for people.
+    pub label: String,
+    /// What it is.
+    pub algorithm: KeyAlgorithm,
+    /// What it is for.
+    pub usage: KeyUsage,
+    /// Whether it can sign now.
+    pub available: bool,
+    /// SubjectPublicKeyInfo, DER.
+    pub public_key: Blob,
+    /// Its certificates.
+    pub certificates: Vec<CertificateInfo>,
+    /// Its certificate signing requests that were not answered by a certificate yet.
+    pub csrs: Vec<CsrInfo>,
+}
+
+/// A certificate of a key.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CertificateInfo {
+    /// How it is named in requests.
+    pub sha256: CertificateSha256,
+    /// The certificate, DER.
+    pub der: Blob,
+    /// Where it is in its registration.
+    pub status: CertificateStatus,
+    /// Whether the operator allows its use.
+    pub active: bool,
+    /// The security server client that it speaks for.
+    pub client: Option<String>,
+}
+
+impl CertificateInfo {
+    /// Registered and active.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        self.active && self.status == CertificateStatus::Registered
+    }
+}
+
+/// A certificate signing request that the signer remembers.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct CsrInfo {
+    /// Its id.
+    pub id: String,
+    /// Its subject, for people.
+    pub subject: String,
+    /// The security server client that the certificate shall speak for.
+    pub client: Option<String>,
+}
+
+/// A certificate signing request that was just made.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+pub struct GeneratedCsr {
+    /// Its id.
+    pub id: String,
+    /// PEM or DER, as asked.
+    pub csr: Blob,
+}
+
+/// A signed message: what goes into the signature part of the transport message and into the message log.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SignedMessage {
+    /// The signature document, `META-INF/signatures.xml`. Shared by the messages of a batch ([`Blob::same`]).
+    pub signature_xml: Blob,
+    /// The hash chain result, `META-INF/sig-hashchainresult.xml`; absent if the message was signed plainly.
+    pub hash_chain_result: Option<Blob>,
+    /// This message's hash chain, `META-INF/sig-hashchain.xml`; present together with the result.
+    pub hash_chain: Option<Blob>,
+}
