@@ -1,1 +1,46 @@
-//! Placeholder.
+//! What survives a restart: the message log and the server configuration.
+//!
+//! - [`message_log`]: evidence. Every message that this server signed or verified, durable before anything leaves
+//!   the server. One RocksDB, one writer thread, group commit.
+//! - [`time_stamping`]: the rule that stops the server when its evidence can no longer be time-stamped.
+//! - [`server_configuration`]: clients, services, access rights. One SQLite file, TOML in and out.
+//!
+//! This crate knows nothing of HTTP; nobody else knows the formats below. What it refuses to open it leaves untouched.
+//!
+//! # On-disk layout of the message log
+//!
+//! A RocksDB directory, written by exactly one process. Integers in keys are big endian, so that the order of keys is
+//! the order of ids; integers in values are little endian. A `bytes` field is a u32 length and the bytes; an optional
+//! field is a byte 0, or a byte 1 and the field.
+//!
+//! A *record id* is a u64: microseconds since 1970 in the upper 54 bits, a sequence in the lower 10. An id is larger
+//! than every id before it, also when the clock steps backwards and after a restart; ids never repeat.
+//!
+//! | column family | key | value |
+//! |---|---|---|
+//! | `default` | `format` | u32, [`message_log::FORMAT_VERSION`]; any other is refused |
+//! | | `last_id` | u64, no id up to it is given again (written when records are cleaned) |
+//! | | `failing_since` | i64 microseconds, present while time-stamping fails |
+//! | | `body` + body id u64 | empty; chunks of this body were written, its record was not yet |
+//! | `record` | record id | one record without what is shared: version byte 1, then the fields in the order of `codec::encode_record` |
+//! | `signature` | id of the first record that carried it | version byte 1, signature document, optional hash chain result; stored once for the messages of a batch |
+//! | `body` | body id u64 + chunk number u32 | the bytes of the chunk, in a blob file |
+//! | `index` | client, query id, record id (see `codec::index_prefix`) | empty |
+//! | `pending` | record id | key in `signature`; the record has no time-stamp yet |
+//! | `stamp` | record id | version byte 1; kind 1: signature document with the embedded token; kind 2: id of the shared time-stamp, hash chain |
+//! | `time_stamp` | id, of the same sequence as the records | version byte 1, time-stamp token (DER), hash chain result |
+//!
+//! A record, its index entry, its pending entry and, for the first of a batch, its signature document are written in
+//! one write batch. A body's chunks are written before its record, so the WAL that holds the record holds the chunks.
+//!
+//! Errors when writing are final: the log acknowledges nothing any more until it is opened anew, since RocksDB
+//! cannot tell what of a failed write is on the disk.
+//!
+//! # On-disk layout of the server configuration
+//!
+//! One SQLite file in WAL mode. `PRAGMA user_version` is the version of the schema (`schema::VERSION`), any other is
+//! refused; `PRAGMA application_id` tells the file from other SQLite files. The tables are in `schema.sql`.
+
+pub mod message_log;
+pub mod server_configuration;
+pub mod time_stamping;

@@ -1,0 +1,356 @@
+//! The message log: every message that this server signed or verified, as evidence (wire.md 4.3).
+//!
+//! [`MessageLog::append`] hands a record to the one writer thread and gives back a channel on which a [`LogReceipt`]
+//! arrives once the record is on the disk. All records that wait share one write and one sync. Bodies stream in
+//! through a [`BodyWriter`] before their record. [`Records`] reads; [`MessageLogReader`] does so from another process.
+//!
+//! **Invariant:** a receipt is made in one place, after a write with sync succeeded. After a failed write none is
+//! ever made again by this instance.
+
+mod body;
+mod codec;
+mod columns;
+mod error;
+mod figures;
+mod id;
+mod meta;
+mod reader;
+mod receipt;
+mod record;
+mod records;
+mod retention;
+mod shared_signatures;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+
+use rocksdb::DB;
+use time::OffsetDateTime;
+
+pub use body::{Body, BodyWriter, CHUNK};
+pub use codec::{CodecError, MAX_KEY_FIELD};
+pub use error::{DatabaseError, LogError, OpenError, ReadError};
+pub use figures::Figures;
+pub use id::RecordId;
+pub use reader::MessageLogReader;
+pub use receipt::LogReceipt;
+pub use record::{
+    BatchTimeStamp, ContainerParts, Direction, LoggedBody, LoggedRecord, MessageKind, PendingRecord, Record,
+    SignatureEvidence, SignatureRef, TimeStampEvidence,
+};
+pub use records::Records;
+pub use retention::{CleanError, Cleaned};
+
+use crate::time_stamping::{Policy, Rules};
+use figures::Counters;
+use id::{Sequence, from_micros, micros};
+use writer::{Change, Job, NOT_FAILING, Writer};
+
+/// Version of the format that is on the crate's page.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Records that may wait for the disk; the next one is refused with [`LogError::Overloaded`].
+pub const DEFAULT_QUEUE: usize = 4096;
+
+/// Chunks of bodies that may wait for the disk; the next one makes its sender wait. 64 chunks are 4 MiB.
+const CHUNK_QUEUE: usize = 64;
+
+/// How a log is opened.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Records that may wait for the disk, [`DEFAULT_QUEUE`].
+    pub queue: usize,
+    /// When messages are refused because time-stamping fails.
+    pub time_stamping: Rules,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            queue: DEFAULT_QUEUE,
+            time_stamping: Rules::default(),
+        }
+    }
+}
+
+/// The message log of this server: one per process, handles are cheap to clone and may be used from any thread.
+///
+/// Dropping the last handle writes what waits, then ends the writer thread.
+#[derive(Clone, Debug)]
+pub struct MessageLog {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    /// `None` only while the log is being closed.
+    jobs: Option<flume::Sender<Job>>,
+    chunks: flume::Sender<body::Chunk>,
+    records: Records,
+    thread: Option<JoinHandle<()>>,
+    rules: Rules,
+    provider_configured: AtomicBool,
+    failing_since: Arc<AtomicI64>,
+    next_body: AtomicU64,
+    counters: Arc<Counters>,
+}
+
+impl MessageLog {
+    /// Opens the log in a directory, or makes a new one, and starts its writer thread.
+    ///
+    /// Bodies that were being written when the last run ended are removed.
+    ///
+    /// # Errors
+    /// [`OpenError`] if another process has it open, its format is unknown or it cannot be read.
+    pub fn open(directory: &Path, settings: Settings) -> Result<Self, OpenError> {
+        let failed = |source: DatabaseError| meta::database(directory, source);
+        let db = DB::open_cf_descriptors(&columns::writer_options(), directory, columns::descriptors())
+            .map_err(|source| failed(source.into()))?;
+        meta::check_format(&db, directory, true)?;
+        let abandoned = meta::open_bodies(&db).map_err(failed)?;
+        writer::remove_bodies(&db, &abandoned).map_err(failed)?;
+        let next_body = meta::next_body(&db).map_err(failed)?;
+        let last_id = meta::last_id(&db).map_err(failed)?;
+        let failing_since = meta::failing_since(&db).map_err(failed)?.unwrap_or(NOT_FAILING);
+
+        let db = Arc::new(db);
+        let (jobs, jobs_of_writer) = flume::bounded(settings.queue);
+        let (chunks, chunks_of_writer) = flume::bounded(CHUNK_QUEUE);
+        let counters = Arc::new(Counters::default());
+        let failing_since = Arc::new(AtomicI64::new(failing_since));
+        let writer = Writer::new(
+            Arc::clone(&db),
+            (jobs_of_writer, chunks_of_writer),
+            Sequence::after(last_id),
+            Arc::clone(&counters),
+            Arc::clone(&failing_since),
+        );
+        let thread = std::thread::Builder::new()
+            .name("message-log".into())
+            .spawn(|| writer.run())
+            .map_err(|source| OpenError::Io {
+                directory: directory.into(),
+                source,
+            })?;
+        let inner = Inner {
+            jobs: Some(jobs),
+            chunks,
+            records: Records { db },
+            thread: Some(thread),
+            rules: settings.time_stamping,
+            provider_configured: AtomicBool::new(false),
+            failing_since,
+            next_body: AtomicU64::new(next_body),
+            counters,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
+    }
+
+    /// Hands a record to the writer. The receipt, or why there is none, arrives on the channel: take it with `recv()`
+    /// or `recv_async()`. A channel that ends without either means [`LogError::Stopped`]. Dropping the channel does
+    /// not take the record back.
+    ///
+    /// Does not block. The time-stamping rule (wire.md 5.2) is checked here, at the record's own time.
+    #[must_use = "the record is durable only when its receipt arrives"]
+    pub fn append(&self, record: Record) -> flume::Receiver<Result<LogReceipt, LogError>> {
+        let (reply, answer) = flume::bounded(1);
+        if let Err(refused) = self.check(&record) {
+            let _ = reply.send(Err(refused));
+            return answer;
+        }
+        self.hand_over(Job::Append(Box::new(record), reply));
+        answer
+    }
+
+    fn check(&self, record: &Record) -> Result<(), LogError> {
+        self.time_stamping_policy().check(record.time)?;
+        codec::check_lengths(record)?;
+        match &record.body {
+            Some(body) if !body.is_of(&self.inner.chunks) => Err(LogError::ForeignBody),
+            _ => Ok(()),
+        }
+    }
+
+    fn hand_over(&self, job: Job) {
+        let Some(jobs) = &self.inner.jobs else { return };
+        let (job, problem) = match jobs.try_send(job) {
+            Ok(()) => return,
+            Err(flume::TrySendError::Full(job)) => (job, LogError::Overloaded { waiting: jobs.len() }),
+            Err(flume::TrySendError::Disconnected(job)) => (job, LogError::Stopped),
+        };
+        match job {
+            Job::Append(_, reply) => drop(reply.send(Err(problem))),
+            Job::Change(_, reply) => drop(reply.send(Err(problem))),
+        }
+    }
+
+    /// Begins a body, to be finished and handed in with its record.
+    #[must_use]
+    pub fn body_writer(&self) -> BodyWriter {
+        let id = self.inner.next_body.fetch_add(1, Ordering::Relaxed);
+        BodyWriter::new(id, self.inner.chunks.clone())
+    }
+
+    /// Reading.
+    #[must_use]
+    pub fn records(&self) -> &Records {
+        &self.inner.records
+    }
+
+    /// Figures for metrics.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        self.inner
+            .counters
+            .figures(self.inner.jobs.as_ref().map_or(0, flume::Sender::len))
+    }
+
+    /// The time-stamping rule as it stands.
+    #[must_use]
+    pub fn time_stamping_policy(&self) -> Policy {
+        let since =
+            Some(self.inner.failing_since.load(Ordering::Relaxed)).filter(|since| *since != NOT_FAILING);
+        let mut policy = Policy::new(self.inner.rules, since.map(from_micros));
+        policy.set_provider_configured(self.inner.provider_configured.load(Ordering::Relaxed));
+        policy
+    }
+
+    /// Tells the time-stamping rule whether the server configuration names a time-stamping service. Until this is
+    /// called with `true`, every record is refused.
+    pub fn set_time_stamping_provider_configured(&self, configured: bool) {
+        self.inner
+            .provider_configured
+            .store(configured, Ordering::Relaxed);
+    }
+
+    /// A round of time-stamping failed at `at`; kept over restarts. Blocks until it is durable.
+    ///
+    /// # Errors
+    /// [`LogError`] if it cannot be written.
+    pub fn time_stamping_failed(&self, at: OffsetDateTime) -> Result<(), LogError> {
+        let mut policy = self.time_stamping_policy();
+        let before = policy;
+        policy.failed(at);
+        self.keep_policy(before, policy)
+    }
+
+    /// A round of time-stamping succeeded. Blocks until it is durable.
+    ///
+    /// # Errors
+    /// [`LogError`] if it cannot be written.
+    pub fn time_stamping_succeeded(&self) -> Result<(), LogError> {
+        let mut policy = self.time_stamping_policy();
+        let before = policy;
+        policy.succeeded();
+        self.keep_policy(before, policy)
+    }
+
+    fn keep_policy(&self, before: Policy, after: Policy) -> Result<(), LogError> {
+        if before == after {
+            Ok(())
+        } else {
+            self.change(Change::FailingSince(after.failing_since()))
+        }
+    }
+
+    /// A record was time-stamped alone: `signature` is its signature document with the embedded token (wire.md 4.2).
+    /// Blocks until it is durable.
+    ///
+    /// # Errors
+    /// [`MarkError::NotPending`] if the record has a time-stamp or does not exist.
+    pub fn mark_time_stamped(&self, id: RecordId, signature: Vec<u8>) -> Result<(), MarkError> {
+        if !self.records().is_pending(id)? {
+            return Err(MarkError::NotPending { id });
+        }
+        Ok(self.change(Change::StampSingle { id, signature })?)
+    }
+
+    /// Records were time-stamped together at `now`: the token and hash chain result are stored once, each record gets
+    /// its hash chain (wire.md 4.2). Records that have got a time-stamp meanwhile keep theirs. Blocks until it is durable.
+    ///
+    /// # Errors
+    /// [`MarkError`] if it cannot be written.
+    pub fn mark_batch_time_stamped(&self, stamp: SharedTimeStamp) -> Result<(), MarkError> {
+        let SharedTimeStamp {
+            now,
+            token,
+            hash_chain_result,
+            records: all,
+        } = stamp;
+        let mut records = Vec::with_capacity(all.len());
+        for (id, chain) in all {
+            if self.records().is_pending(id)? {
+                records.push((id, chain));
+            }
+        }
+        Ok(self.change(Change::StampBatch {
+            now,
+            token,
+            hash_chain_result,
+            records,
+        })?)
+    }
+
+    /// Waits in line with the records; from threads that may block.
+    fn change(&self, change: Change) -> Result<(), LogError> {
+        let (reply, answer) = flume::bounded(1);
+        let jobs = self.inner.jobs.as_ref().ok_or(LogError::Stopped)?;
+        jobs.send(Job::Change(change, reply))
+            .map_err(|_| LogError::Stopped)?;
+        answer.recv().unwrap_or(Err(LogError::Stopped))
+    }
+}
+
+impl Drop for Inner {
+    /// Ends the queue, so that the writer answers what is in it and ends.
+    fn drop(&mut self) {
+        self.jobs = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// A time-stamp over several records.
+#[derive(Clone, Debug)]
+pub struct SharedTimeStamp {
+    /// When it was received.
+    pub now: OffsetDateTime,
+    /// `META-INF/timestamp.tst`, DER, with the certificate of the authority added.
+    pub token: Vec<u8>,
+    /// `ts-hashchainresult.xml`.
+    pub hash_chain_result: Vec<u8>,
+    /// Each record and its `ts-hashchain.xml`.
+    pub records: Vec<(RecordId, Vec<u8>)>,
+}
+
+/// Why a record was not marked as time-stamped.
+#[derive(Debug, thiserror::Error)]
+pub enum MarkError {
+    /// It has a time-stamp already, or was never logged.
+    #[error("record {id} does not wait for a time-stamp")]
+    NotPending {
+        /// Which record.
+        id: RecordId,
+    },
+    /// The log cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The log cannot be written.
+    #[error(transparent)]
+    Write(#[from] LogError),
+}
+
+/// The smallest time difference that the log keeps apart, for callers that compare times: microseconds.
+#[must_use]
+pub fn as_logged(time: OffsetDateTime) -> OffsetDateTime {
+    from_micros(micros(time))
+}

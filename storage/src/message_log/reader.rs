@@ -1,0 +1,82 @@
+//! Reading the log from another process while the proxy writes it.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rocksdb::DB;
+
+use super::{OpenError, ReadError, Records, columns, meta};
+
+/// A view of a log that another process may be writing: RocksDB's secondary instance. It takes no lock and changes
+/// nothing in the log's directory; its own working files lie in a temporary directory that goes with it.
+#[derive(Debug)]
+pub struct MessageLogReader {
+    // Fields are dropped in this order: the instance is closed before its files go.
+    records: Records,
+    _working_files: WorkingFiles,
+}
+
+impl MessageLogReader {
+    /// Opens a log for reading, as it is now.
+    ///
+    /// # Errors
+    /// [`OpenError`] if there is no log, its format is unknown or it cannot be read.
+    pub fn open_read_only(directory: &Path) -> Result<Self, OpenError> {
+        let working_files = WorkingFiles::make().map_err(|source| OpenError::Io {
+            directory: directory.into(),
+            source,
+        })?;
+        let db = DB::open_cf_descriptors_as_secondary(
+            &columns::reader_options(),
+            directory,
+            &working_files.0,
+            columns::descriptors(),
+        )
+        .map_err(|source| meta::database(directory, source.into()))?;
+        meta::check_format(&db, directory, false)?;
+        Ok(Self {
+            records: Records { db: Arc::new(db) },
+            _working_files: working_files,
+        })
+    }
+
+    /// Reading, as of the moment of opening or of the last [`MessageLogReader::refresh`].
+    #[must_use]
+    pub const fn records(&self) -> &Records {
+        &self.records
+    }
+
+    /// Takes in what was logged since.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read.
+    pub fn refresh(&self) -> Result<(), ReadError> {
+        Ok(self.records.db.try_catch_up_with_primary()?)
+    }
+}
+
+/// A directory that goes with its value.
+#[derive(Debug)]
+struct WorkingFiles(PathBuf);
+
+impl WorkingFiles {
+    /// Made new, readable by its owner only: RocksDB writes file names and times into its information log.
+    fn make() -> io::Result<Self> {
+        static MADE: AtomicU32 = AtomicU32::new(0);
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let name = format!("kiirtee-log-reader-{}-{number}", std::process::id());
+        let directory = std::env::temp_dir().join(name);
+        DirBuilder::new().mode(0o700).create(&directory)?;
+        Ok(Self(directory))
+    }
+}
+
+impl Drop for WorkingFiles {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}

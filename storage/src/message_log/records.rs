@@ -1,0 +1,304 @@
+//! Reading the log: by id, by query id, by time, and everything that a container needs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use protocol_message::identifier::ClientId;
+use rocksdb::{DB, Direction as Order, IteratorMode, ReadOptions};
+use time::OffsetDateTime;
+
+use super::codec::{self, CodecError, Stamp};
+use super::columns::Column;
+use super::record::{
+    BatchTimeStamp, ContainerParts, LoggedBody, LoggedRecord, PendingRecord, SignatureEvidence, SignatureRef,
+    TimeStampEvidence,
+};
+use super::{ReadError, RecordId};
+
+/// A view of the log. Cheap to clone; sees every record for which a receipt was given (in the writing process), or
+/// every record up to the moment of opening (in a reader).
+#[derive(Clone)]
+pub struct Records {
+    pub(super) db: Arc<DB>,
+}
+
+impl fmt::Debug for Records {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records")
+            .field("directory", &self.db.path())
+            .finish()
+    }
+}
+
+impl Records {
+    /// The record of an id.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read or is damaged.
+    pub fn get(&self, id: RecordId) -> Result<Option<LoggedRecord>, ReadError> {
+        let value = self.db.get_pinned_cf(Column::Record.of(&self.db)?, id.to_key())?;
+        value.map(|value| decoded(id, &value)).transpose()
+    }
+
+    /// The ids of a client's records of an exchange, oldest first. Several exchanges may have the same query id:
+    /// information systems choose it.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read or is damaged.
+    pub fn find(&self, client: &ClientId, query_id: &str) -> Result<Vec<RecordId>, ReadError> {
+        let prefix = codec::index_prefix(client, query_id);
+        let column = Column::Index;
+        let mut found = Vec::new();
+        for entry in self
+            .db
+            .iterator_cf(column.of(&self.db)?, IteratorMode::From(&prefix, Order::Forward))
+        {
+            let (key, _) = entry?;
+            let Some(id) = key.strip_prefix(prefix.as_slice()) else {
+                break;
+            };
+            found.push(RecordId::from_key(id).ok_or(ReadError::Key {
+                column: column.name(),
+            })?);
+        }
+        Ok(found)
+    }
+
+    /// The records logged from `from` (included) to `to` (excluded), oldest first, by the time of their ids.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read; each item may be one as well.
+    pub fn list(
+        &self,
+        from: OffsetDateTime,
+        to: OffsetDateTime,
+    ) -> Result<impl Iterator<Item = Result<LoggedRecord, ReadError>> + '_, ReadError> {
+        self.range(RecordId::first_at(from), RecordId::first_at(to))
+    }
+
+    /// The records whose ids are from `from` (included) to `to` (excluded), in order.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read; each item may be one as well.
+    pub fn range(
+        &self,
+        from: RecordId,
+        to: RecordId,
+    ) -> Result<impl Iterator<Item = Result<LoggedRecord, ReadError>> + '_, ReadError> {
+        let mut options = ReadOptions::default();
+        options.set_iterate_lower_bound(from.to_key());
+        options.set_iterate_upper_bound(to.to_key());
+        let column = Column::Record.of(&self.db)?;
+        Ok(self
+            .db
+            .iterator_cf_opt(column, options, IteratorMode::Start)
+            .map(|entry| {
+                let (key, value) = entry?;
+                let id = RecordId::from_key(&key).ok_or(ReadError::Key {
+                    column: Column::Record.name(),
+                })?;
+                decoded(id, &value)
+            }))
+    }
+
+    /// Up to `limit` records without a time-stamp, oldest first.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read or is damaged.
+    pub fn pending(&self, limit: usize) -> Result<Vec<PendingRecord>, ReadError> {
+        self.pending_entries()?.take(limit).collect()
+    }
+
+    /// Whether a record waits for its time-stamp.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read.
+    pub fn is_pending(&self, id: RecordId) -> Result<bool, ReadError> {
+        Ok(self
+            .db
+            .get_pinned_cf(Column::Pending.of(&self.db)?, id.to_key())?
+            .is_some())
+    }
+
+    pub(super) fn pending_entries(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<PendingRecord, ReadError>> + '_, ReadError> {
+        let column = Column::Pending;
+        Ok(self
+            .db
+            .iterator_cf(column.of(&self.db)?, IteratorMode::Start)
+            .map(move |entry| {
+                let (key, value) = entry?;
+                let ids = RecordId::from_key(&key).zip(RecordId::from_key(&value));
+                let (id, signature) = ids.ok_or(ReadError::Key {
+                    column: column.name(),
+                })?;
+                Ok(PendingRecord {
+                    id,
+                    signature: SignatureRef(signature),
+                })
+            }))
+    }
+
+    /// The signature document and hash chain result that a record refers to, as they were logged.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read or is damaged.
+    pub fn signature(&self, of: SignatureRef) -> Result<SignatureEvidence, ReadError> {
+        let SignatureRef(id) = of;
+        self.part(
+            Column::Signature,
+            id,
+            "the signature document",
+            codec::decode_signature,
+        )
+    }
+
+    /// The time-stamp of a record; `None` while it waits for one.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the log cannot be read or is damaged.
+    pub fn time_stamp(&self, id: RecordId) -> Result<Option<TimeStampEvidence>, ReadError> {
+        let Some(stamp) = self.optional_part(Column::Stamp, id, "the time-stamp", Stamp::decode)? else {
+            return Ok(None);
+        };
+        Ok(Some(match stamp {
+            Stamp::Single(signature) => TimeStampEvidence::Single { signature },
+            Stamp::Batch(shared, hash_chain) => {
+                let (token, hash_chain_result) = self.part(
+                    Column::TimeStamp,
+                    shared,
+                    "the shared time-stamp",
+                    codec::decode_time_stamp,
+                )?;
+                TimeStampEvidence::Batch {
+                    token,
+                    hash_chain_result,
+                    hash_chain,
+                }
+            }
+        }))
+    }
+
+    /// The chunks of a record's body in order. Ends with an error if one is missing.
+    ///
+    /// # Errors
+    /// Each item may be a [`ReadError`].
+    pub fn body(&self, record: &LoggedRecord) -> impl Iterator<Item = Result<Vec<u8>, ReadError>> + '_ {
+        let id = record.id;
+        let (body, chunks) = record
+            .body
+            .map_or((0, 0), |LoggedBody { id, chunks, .. }| (id, chunks));
+        (0..chunks).map(move |chunk| {
+            let value = self
+                .db
+                .get_cf(Column::Body.of(&self.db)?, codec::chunk_key(body, chunk))?;
+            value.ok_or(ReadError::Missing {
+                what: "a part of the body",
+                id,
+            })
+        })
+    }
+
+    /// Everything that the container of a record holds; `None`: no such record.
+    ///
+    /// # Errors
+    /// [`ReadError::BodyTooLarge`] if the body is larger than `max_body` bytes; else if the log cannot be read or is
+    /// damaged.
+    pub fn container(&self, id: RecordId, max_body: u64) -> Result<Option<ContainerParts>, ReadError> {
+        self.get(id)?
+            .map(|record| self.container_of(record, max_body))
+            .transpose()
+    }
+
+    /// As [`Records::container`], of a record already read.
+    ///
+    /// # Errors
+    /// As [`Records::container`].
+    pub fn container_of(&self, record: LoggedRecord, max_body: u64) -> Result<ContainerParts, ReadError> {
+        let SignatureEvidence {
+            mut signature,
+            hash_chain_result,
+        } = self.signature(record.signature)?;
+        let time_stamp = match self.time_stamp(record.id)? {
+            None => None,
+            Some(TimeStampEvidence::Single { signature: stamped }) => {
+                signature = stamped;
+                None
+            }
+            Some(TimeStampEvidence::Batch {
+                token,
+                hash_chain_result,
+                hash_chain,
+            }) => Some(BatchTimeStamp {
+                token,
+                hash_chain_result,
+                hash_chain,
+            }),
+        };
+        let attachment = self.whole_body(&record, max_body)?;
+        Ok(ContainerParts {
+            message: record.message,
+            signature,
+            hash_chain_result,
+            hash_chain: record.hash_chain,
+            time_stamp,
+            attachment,
+        })
+    }
+
+    fn whole_body(&self, record: &LoggedRecord, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some(LoggedBody { length, .. }) = record.body else {
+            return Ok(None);
+        };
+        let id = record.id;
+        if length > limit {
+            return Err(ReadError::BodyTooLarge { id, length, limit });
+        }
+        let mut whole = Vec::new();
+        for chunk in self.body(record) {
+            whole.extend_from_slice(&chunk?);
+        }
+        let complete = u64::try_from(whole.len()).is_ok_and(|read| read == length);
+        if complete {
+            Ok(Some(whole))
+        } else {
+            Err(ReadError::Missing {
+                what: "a part of the body",
+                id,
+            })
+        }
+    }
+
+    fn part<T>(
+        &self,
+        column: Column,
+        id: RecordId,
+        what: &'static str,
+        decode: impl FnOnce(&[u8]) -> Result<T, CodecError>,
+    ) -> Result<T, ReadError> {
+        self.optional_part(column, id, what, decode)?
+            .ok_or(ReadError::Missing { what, id })
+    }
+
+    fn optional_part<T>(
+        &self,
+        column: Column,
+        id: RecordId,
+        what: &'static str,
+        decode: impl FnOnce(&[u8]) -> Result<T, CodecError>,
+    ) -> Result<Option<T>, ReadError> {
+        let value = self.db.get_pinned_cf(column.of(&self.db)?, id.to_key())?;
+        value
+            .map(|value| decode(&value).map_err(|problem| ReadError::Damaged { what, id, problem }))
+            .transpose()
+    }
+}
+
+fn decoded(id: RecordId, value: &[u8]) -> Result<LoggedRecord, ReadError> {
+    codec::decode_record(id, value).map_err(|problem| ReadError::Damaged {
+        what: "the record",
+        id,
+        problem,
+    })
+}

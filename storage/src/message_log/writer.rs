@@ -1,0 +1,477 @@
+//! The one thread that writes: it takes whatever waits, writes it as one batch and syncs once for all of it.
+//!
+//! There is no timer. While the disk syncs one group, the next one gathers; a lone record waits for nobody.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::{Duration, Instant};
+
+use rocksdb::{DB, WriteBatch, WriteOptions};
+use time::OffsetDateTime;
+use tracing::{error, warn};
+
+use super::body::{BodyState, Chunk};
+use super::codec::{self, References, Stamp};
+use super::columns::Column;
+use super::figures::Counters;
+use super::id::{RecordId, Sequence, micros};
+use super::record::{LoggedBody, Record, SignatureRef};
+use super::shared_signatures::SharedSignatures;
+use super::{DatabaseError, LogError, LogReceipt, meta};
+
+/// Records (and other changes) written by one sync at most.
+const MAX_GROUP: usize = 1024;
+/// A group is closed when it has this many bytes.
+const MAX_GROUP_BYTES: usize = 4 << 20;
+/// How often abandoned bodies are looked for while some body is being written.
+const SWEEP: Duration = Duration::from_millis(500);
+
+/// `failing_since` while time-stamping does not fail.
+pub(super) const NOT_FAILING: i64 = i64::MIN;
+
+pub(super) type Reply<T> = flume::Sender<Result<T, LogError>>;
+
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(super) enum Job {
+    Append(Box<Record>, Reply<LogReceipt>),
+    Change(Change, Reply<()>),
+}
+
+/// Any change but a new record.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// A record was time-stamped alone.
+    StampSingle { id: RecordId, signature: Vec<u8> },
+    /// Records were time-stamped together.
+    StampBatch {
+        now: OffsetDateTime,
+        token: Vec<u8>,
+        hash_chain_result: Vec<u8>,
+        records: Vec<(RecordId, Vec<u8>)>,
+    },
+    /// Time-stamping began to fail, or ceased to.
+    FailingSince(Option<OffsetDateTime>),
+    /// Records and what belongs to them are removed.
+    Delete(Box<Deletion>),
+}
+
+/// Keys to remove, in the words of the cleaner.
+#[derive(Debug, Default)]
+pub(super) struct Deletion {
+    pub(super) records: Vec<RecordId>,
+    pub(super) index_keys: Vec<Vec<u8>>,
+    pub(super) bodies: Vec<LoggedBody>,
+    /// From the first (included) to the last (excluded).
+    pub(super) ranges: Vec<(Column, RecordId, RecordId)>,
+}
+
+/// Answers one waiter once the outcome of its group is known.
+#[derive(Debug)]
+enum Waiter {
+    Record(RecordId, Reply<LogReceipt>),
+    Change(Reply<()>),
+}
+
+impl Waiter {
+    /// The only place where receipts are made, called only with the outcome of a synced write. A waiter that went
+    /// away is no error: its record stays.
+    fn answer(self, outcome: &Result<(), LogError>) {
+        match self {
+            Self::Record(id, reply) => {
+                let _ = reply.send(outcome.clone().map(|()| LogReceipt::after_sync(id)));
+            }
+            Self::Change(reply) => {
+                let _ = reply.send(outcome.clone());
+            }
+        }
+    }
+}
+
+/// What is written together.
+#[derive(Default)]
+struct Group {
+    batch: WriteBatch,
+    waiters: Vec<Waiter>,
+    records: u64,
+}
+
+/// A body whose record was not written yet.
+#[derive(Debug)]
+struct OpenBody {
+    state: Weak<BodyState>,
+}
+
+pub(super) struct Writer {
+    pub(super) db: Arc<DB>,
+    pub(super) jobs: flume::Receiver<Job>,
+    pub(super) chunks: flume::Receiver<Chunk>,
+    pub(super) sequence: Sequence,
+    pub(super) counters: Arc<Counters>,
+    pub(super) failing_since: Arc<AtomicI64>,
+    signatures: SharedSignatures,
+    open_bodies: HashMap<u64, OpenBody>,
+    swept: Instant,
+    stopped: bool,
+}
+
+/// What made the writer wake.
+enum Wake {
+    Job(Job),
+    Chunk(Chunk),
+    Nothing,
+    Closed,
+}
+
+impl Writer {
+    pub(super) fn new(
+        db: Arc<DB>,
+        (jobs, chunks): (flume::Receiver<Job>, flume::Receiver<Chunk>),
+        sequence: Sequence,
+        counters: Arc<Counters>,
+        failing_since: Arc<AtomicI64>,
+    ) -> Self {
+        Self {
+            db,
+            jobs,
+            chunks,
+            sequence,
+            counters,
+            failing_since,
+            signatures: SharedSignatures::default(),
+            open_bodies: HashMap::new(),
+            swept: Instant::now(),
+            stopped: false,
+        }
+    }
+
+    /// Runs until every handle of the log is gone and every job is answered.
+    pub(super) fn run(mut self) {
+        loop {
+            let first = match self.wait() {
+                Wake::Closed => break,
+                Wake::Nothing => None,
+                Wake::Job(job) => Some(job),
+                Wake::Chunk(chunk) => {
+                    self.write_chunks(chunk);
+                    None
+                }
+            };
+            if let Some(job) = first {
+                self.write_group(job);
+            }
+            self.sweep();
+        }
+        self.sweep_now();
+    }
+
+    fn wait(&self) -> Wake {
+        if let Ok(job) = self.jobs.try_recv() {
+            return Wake::Job(job);
+        }
+        let selector = flume::Selector::new()
+            .recv(&self.jobs, |job| job.map_or(Wake::Closed, Wake::Job))
+            .recv(&self.chunks, |chunk| chunk.map_or(Wake::Closed, Wake::Chunk));
+        if self.open_bodies.is_empty() {
+            return selector.wait();
+        }
+        selector.wait_timeout(SWEEP).unwrap_or(Wake::Nothing)
+    }
+
+    /// Chunks alone are written without a sync: the sync of their record comes after them in the same log of writes.
+    fn write_chunks(&mut self, first: Chunk) {
+        let mut batch = WriteBatch::default();
+        let outcome = self
+            .put_chunk(&mut batch, first)
+            .and_then(|()| self.put_waiting_chunks(&mut batch));
+        let outcome = outcome.and_then(|()| self.write(batch, false));
+        if let Err(problem) = outcome {
+            self.stop(problem);
+        }
+    }
+
+    fn write_group(&mut self, first: Job) {
+        let started = Instant::now();
+        let mut group = Group::default();
+        let jobs = self.gather(first);
+        let outcome = self
+            .put_waiting_chunks(&mut group.batch)
+            .and_then(|()| self.put_jobs(&mut group, jobs))
+            .and_then(|()| {
+                let bytes = group.batch.size_in_bytes();
+                self.write(std::mem::take(&mut group.batch), true)?;
+                self.counters.group(group.records, bytes, started.elapsed());
+                Ok(())
+            });
+        let outcome = outcome.map_err(|problem| self.stop(problem));
+        for waiter in group.waiters {
+            waiter.answer(&outcome);
+        }
+    }
+
+    /// Everything that waits, up to the bounds of a group. The bodies of these records are in the queue of chunks by
+    /// now, because a body is finished before its record is handed in.
+    fn gather(&self, first: Job) -> Vec<Job> {
+        let mut bytes = size(&first);
+        let mut jobs = vec![first];
+        while jobs.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
+            let Ok(job) = self.jobs.try_recv() else { break };
+            bytes += size(&job);
+            jobs.push(job);
+        }
+        jobs
+    }
+
+    fn put_jobs(&mut self, group: &mut Group, jobs: Vec<Job>) -> Result<(), DatabaseError> {
+        let mut outcome = Ok(());
+        for job in jobs {
+            match job {
+                Job::Append(record, reply) => {
+                    let id = self.sequence.next(record.time);
+                    group.waiters.push(Waiter::Record(id, reply));
+                    group.records += 1;
+                    outcome = outcome.and_then(|()| self.put_record(&mut group.batch, id, *record));
+                }
+                Job::Change(change, reply) => {
+                    group.waiters.push(Waiter::Change(reply));
+                    outcome = outcome.and_then(|()| self.put_change(&mut group.batch, change));
+                }
+            }
+        }
+        outcome
+    }
+
+    fn put_record(
+        &mut self,
+        batch: &mut WriteBatch,
+        id: RecordId,
+        record: Record,
+    ) -> Result<(), DatabaseError> {
+        let signature = self.put_signature(batch, id, &record)?;
+        let body = self.put_body(batch, &record)?;
+        let SignatureRef(signature_id) = signature;
+        let value = codec::encode_record(&record, References { signature, body });
+        batch.put_cf(Column::Record.of(&self.db)?, id.to_key(), value);
+        batch.put_cf(Column::Pending.of(&self.db)?, id.to_key(), signature_id.to_key());
+        batch.put_cf(
+            Column::Index.of(&self.db)?,
+            codec::index_key(&record.client, &record.query_id, id),
+            [],
+        );
+        Ok(())
+    }
+
+    fn put_signature(
+        &mut self,
+        batch: &mut WriteBatch,
+        id: RecordId,
+        record: &Record,
+    ) -> Result<SignatureRef, DatabaseError> {
+        if let Some(known) = self
+            .signatures
+            .find(id, &record.signature, record.hash_chain_result.as_ref())
+        {
+            return Ok(known);
+        }
+        let value = codec::encode_signature(&record.signature, record.hash_chain_result.as_deref());
+        batch.put_cf(Column::Signature.of(&self.db)?, id.to_key(), value);
+        Ok(self
+            .signatures
+            .remember(id, &record.signature, record.hash_chain_result.as_ref()))
+    }
+
+    fn put_body(
+        &mut self,
+        batch: &mut WriteBatch,
+        record: &Record,
+    ) -> Result<Option<LoggedBody>, DatabaseError> {
+        let Some(body) = &record.body else { return Ok(None) };
+        let id = body.state.id;
+        let mut chunks = body.sent;
+        if !body.last.is_empty() {
+            batch.put_cf(
+                Column::Body.of(&self.db)?,
+                codec::chunk_key(id, chunks),
+                &body.last,
+            );
+            chunks = chunks.saturating_add(1);
+        }
+        if self.open_bodies.remove(&id).is_some() {
+            batch.delete_cf(Column::Meta.of(&self.db)?, codec::open_body_key(id));
+        }
+        Ok(Some(LoggedBody {
+            length: body.length,
+            id,
+            chunks,
+        }))
+    }
+
+    /// As many chunks as wait now; those that come meanwhile belong to later records.
+    fn put_waiting_chunks(&mut self, batch: &mut WriteBatch) -> Result<(), DatabaseError> {
+        for _ in 0..self.chunks.len() {
+            let Ok(chunk) = self.chunks.try_recv() else { break };
+            self.put_chunk(batch, chunk)?;
+        }
+        Ok(())
+    }
+
+    fn put_chunk(&mut self, batch: &mut WriteBatch, chunk: Chunk) -> Result<(), DatabaseError> {
+        let id = chunk.body.id;
+        if !self.open_bodies.contains_key(&id) {
+            self.open_bodies.insert(
+                id,
+                OpenBody {
+                    state: Arc::downgrade(&chunk.body),
+                },
+            );
+            batch.put_cf(Column::Meta.of(&self.db)?, codec::open_body_key(id), []);
+        }
+        batch.put_cf(
+            Column::Body.of(&self.db)?,
+            codec::chunk_key(id, chunk.number),
+            &chunk.bytes,
+        );
+        Ok(())
+    }
+
+    fn put_change(&mut self, batch: &mut WriteBatch, change: Change) -> Result<(), DatabaseError> {
+        match change {
+            Change::StampSingle { id, signature } => self.put_stamp(batch, id, &Stamp::Single(signature)),
+            Change::StampBatch {
+                now,
+                token,
+                hash_chain_result,
+                records,
+            } => {
+                let shared = self.sequence.next(now);
+                let value = codec::encode_time_stamp(&token, &hash_chain_result);
+                batch.put_cf(Column::TimeStamp.of(&self.db)?, shared.to_key(), value);
+                records
+                    .into_iter()
+                    .try_for_each(|(id, chain)| self.put_stamp(batch, id, &Stamp::Batch(shared, chain)))
+            }
+            Change::FailingSince(since) => self.put_failing_since(batch, since),
+            Change::Delete(deletion) => self.put_deletion(batch, &deletion),
+        }
+    }
+
+    fn put_stamp(&self, batch: &mut WriteBatch, id: RecordId, stamp: &Stamp) -> Result<(), DatabaseError> {
+        batch.put_cf(Column::Stamp.of(&self.db)?, id.to_key(), stamp.encode());
+        batch.delete_cf(Column::Pending.of(&self.db)?, id.to_key());
+        Ok(())
+    }
+
+    fn put_failing_since(
+        &self,
+        batch: &mut WriteBatch,
+        since: Option<OffsetDateTime>,
+    ) -> Result<(), DatabaseError> {
+        let meta = Column::Meta.of(&self.db)?;
+        match since {
+            Some(since) => batch.put_cf(meta, meta::FAILING_SINCE, micros(since).to_le_bytes()),
+            None => batch.delete_cf(meta, meta::FAILING_SINCE),
+        }
+        self.failing_since
+            .store(since.map_or(NOT_FAILING, micros), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn put_deletion(&self, batch: &mut WriteBatch, deletion: &Deletion) -> Result<(), DatabaseError> {
+        let db = &self.db;
+        for id in &deletion.records {
+            batch.delete_cf(Column::Record.of(db)?, id.to_key());
+            batch.delete_cf(Column::Stamp.of(db)?, id.to_key());
+        }
+        for key in &deletion.index_keys {
+            batch.delete_cf(Column::Index.of(db)?, key);
+        }
+        for body in &deletion.bodies {
+            for chunk in 0..body.chunks {
+                batch.delete_cf(Column::Body.of(db)?, codec::chunk_key(body.id, chunk));
+            }
+        }
+        for (column, from, to) in &deletion.ranges {
+            batch.delete_range_cf(column.of(db)?, from.to_key(), to.to_key());
+        }
+        batch.put_cf(
+            Column::Meta.of(db)?,
+            meta::LAST_ID,
+            self.sequence.last().get().to_le_bytes(),
+        );
+        Ok(())
+    }
+
+    fn write(&self, batch: WriteBatch, sync: bool) -> Result<(), DatabaseError> {
+        let mut options = WriteOptions::default();
+        options.set_sync(sync);
+        self.db.write_opt(batch, &options).map_err(DatabaseError::from)
+    }
+
+    /// After a failed write nobody knows what is on the disk, so nothing is acknowledged any more: jobs that wait and
+    /// jobs that come are answered with an error until the last handle is gone.
+    fn stop(&mut self, problem: DatabaseError) -> LogError {
+        error!(error = %problem, "the message log cannot be written; it takes no more records");
+        self.stopped = true;
+        // Whoever writes a body is told at once, not when the queue is full.
+        (_, self.chunks) = flume::bounded(0);
+        LogError::Write(Arc::new(problem))
+    }
+
+    fn sweep(&mut self) {
+        if self.stopped {
+            self.refuse_the_rest();
+        } else if !self.open_bodies.is_empty() && self.swept.elapsed() >= SWEEP {
+            self.swept = Instant::now();
+            self.sweep_now();
+        }
+    }
+
+    fn refuse_the_rest(&self) {
+        for job in self.jobs.iter() {
+            let waiter = match job {
+                Job::Append(_, reply) => Waiter::Record(RecordId::MIN, reply),
+                Job::Change(_, reply) => Waiter::Change(reply),
+            };
+            waiter.answer(&Err(LogError::Stopped));
+        }
+    }
+
+    /// Removes bodies that nobody holds any more. A chunk in the queue holds its body, so none comes after this.
+    fn sweep_now(&mut self) {
+        let abandoned: Vec<u64> = self
+            .open_bodies
+            .iter()
+            .filter(|(_, open)| open.state.strong_count() == 0)
+            .map(|(id, _)| *id)
+            .collect();
+        if abandoned.is_empty() || self.stopped {
+            return;
+        }
+        if let Err(problem) = remove_bodies(&self.db, &abandoned) {
+            warn!(error = %problem, "abandoned bodies could not be removed; they are when the log is opened again");
+        }
+        for id in abandoned {
+            self.open_bodies.remove(&id);
+        }
+    }
+}
+
+fn size(job: &Job) -> usize {
+    match job {
+        Job::Append(record, _) => record.message.len() + record.signature.len(),
+        Job::Change(..) => 0,
+    }
+}
+
+/// Removes chunks and markers of bodies that never got a record.
+pub(super) fn remove_bodies(db: &DB, bodies: &[u64]) -> Result<(), DatabaseError> {
+    let mut batch = WriteBatch::default();
+    for id in bodies {
+        let end = codec::chunk_key(id.saturating_add(1), 0);
+        batch.delete_range_cf(Column::Body.of(db)?, codec::chunk_key(*id, 0), end);
+        batch.delete_cf(Column::Meta.of(db)?, codec::open_body_key(*id));
+    }
+    db.write(batch)?;
+    Ok(())
+}
