@@ -1,0 +1,140 @@
+//! Identifiers of members, subsystems, services, security servers and groups.
+//!
+//! Three written forms exist:
+//! * *plain*: components joined by `/`, as in logs and in our own configuration ([`std::fmt::Display`],
+//!   [`std::str::FromStr`], serde). A `/` or `%` inside a component is written `%2F` or `%25`, so that the form is lossless;
+//! * *encoded*: percent-encoded components joined by `/`, as in `X-Road-Client` and REST paths (wire.md 1.4);
+//! * *XML*: elements of the SOAP header ([`crate::soap`]).
+
+mod client;
+pub mod percent;
+mod server;
+mod service;
+
+pub use client::ClientId;
+pub use server::{GlobalGroupId, RepresentedParty, SecurityServerId};
+pub use service::ServiceId;
+
+use std::fmt;
+
+/// Why a text is no identifier. All of them are `internal_error` on the wire (wire.md 1.4).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum IdentifierError {
+    /// Too few or too many components for this kind of identifier.
+    #[error("{kind} has {found} components, expected {expected}")]
+    ComponentCount {
+        /// What was being read.
+        kind: &'static str,
+        /// How many components the kind allows.
+        expected: &'static str,
+        /// How many there were.
+        found: usize,
+    },
+    /// A component that must have a value is empty.
+    #[error("{0} must not be empty")]
+    Empty(&'static str),
+    /// A component is not properly percent-encoded.
+    #[error("malformed percent-encoding in {component}")]
+    Percent {
+        /// The component in question.
+        component: &'static str,
+        /// What was wrong with it.
+        source: percent::PercentError,
+    },
+}
+
+impl IdentifierError {
+    /// The fault code of a malformed identifier.
+    #[must_use]
+    pub fn fault_code(&self) -> &'static str {
+        "internal_error"
+    }
+}
+
+/// A mandatory component: any text but the empty one.
+fn non_empty(component: &'static str, value: impl Into<String>) -> Result<String, IdentifierError> {
+    let value = value.into();
+    if value.is_empty() {
+        Err(IdentifierError::Empty(component))
+    } else {
+        Ok(value)
+    }
+}
+
+/// A mandatory percent-encoded component.
+fn decoded(component: &'static str, value: &str) -> Result<String, IdentifierError> {
+    let value =
+        percent::decode_segment(value).map_err(|source| IdentifierError::Percent { component, source })?;
+    non_empty(component, value)
+}
+
+/// A mandatory component of the plain form.
+fn plain(component: &'static str, value: &str) -> Result<String, IdentifierError> {
+    non_empty(component, percent::unescape_plain(value))
+}
+
+/// Splits into at most `N` components; `expected` names the allowed counts for the error.
+fn components<'a>(
+    kind: &'static str,
+    expected: &'static str,
+    allowed: std::ops::RangeInclusive<usize>,
+    text: &'a str,
+) -> Result<Vec<&'a str>, IdentifierError> {
+    let parts: Vec<&str> = text.splitn(allowed.end().saturating_add(1), '/').collect();
+    if allowed.contains(&parts.len()) {
+        Ok(parts)
+    } else {
+        Err(IdentifierError::ComponentCount {
+            kind,
+            expected,
+            found: text.split('/').count(),
+        })
+    }
+}
+
+/// Writes components in the plain form.
+fn write_plain<'a>(f: &mut fmt::Formatter<'_>, parts: impl IntoIterator<Item = &'a str>) -> fmt::Result {
+    for (index, part) in parts.into_iter().enumerate() {
+        if index > 0 {
+            f.write_str("/")?;
+        }
+        f.write_str(&percent::escape_plain(part))?;
+    }
+    Ok(())
+}
+
+/// Joins components in the encoded form.
+fn join_encoded<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut out = String::new();
+    for (index, part) in parts.into_iter().enumerate() {
+        if index > 0 {
+            out.push('/');
+        }
+        percent::encode_segment_into(part, &mut out);
+    }
+    out
+}
+
+/// Implements serde as the plain text form.
+macro_rules! serde_as_text {
+    ($($type:ty),+) => {$(
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+serde_as_text!(
+    ClientId,
+    ServiceId,
+    SecurityServerId,
+    GlobalGroupId,
+    RepresentedParty
+);

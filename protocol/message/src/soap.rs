@@ -1,0 +1,1 @@
+//! SOAP messages (wire.md 1.6, 1.7).

@@ -1,0 +1,1 @@
+//! The multipart transport message (wire.md 2.2).
