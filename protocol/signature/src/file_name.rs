@@ -1,0 +1,56 @@
+//! Names of the parts of a message as signatures and hash chains write them (wire.md 3.1, 4.1).
+//!
+//! Container entries have the same names without the leading slash.
+
+/// The SOAP message or the REST part. It has this name even for REST.
+pub const MESSAGE: &str = "/message.xml";
+
+/// The signature document, as the hash chain of a batch time-stamp names it.
+pub const SIGNATURE: &str = "/META-INF/signatures.xml";
+
+/// The hash chain result that a batch signature signs.
+pub const SIG_HASH_CHAIN_RESULT: &str = "/sig-hashchainresult.xml";
+
+/// The hash chain of one message in a batch signature.
+pub const SIG_HASH_CHAIN: &str = "/sig-hashchain.xml";
+
+/// The hash chain result that a batch time-stamp stamps.
+pub const TS_HASH_CHAIN_RESULT: &str = "/ts-hashchainresult.xml";
+
+/// The hash chain of one signature document in a batch time-stamp.
+pub const TS_HASH_CHAIN: &str = "/ts-hashchain.xml";
+
+const ATTACHMENT: &str = "/attachment";
+
+/// Name of attachment `number`, counted from 1. The body of a REST message is attachment 1.
+#[must_use]
+pub fn attachment(number: usize) -> String {
+    format!("{ATTACHMENT}{number}")
+}
+
+/// Whether `name` is that of an attachment: `/attachment` and a decimal number.
+#[must_use]
+pub fn is_attachment(name: &str) -> bool {
+    name.strip_prefix(ATTACHMENT)
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The name of the container entry that holds the part `name`: without the leading slash.
+#[must_use]
+pub fn entry(name: &str) -> &str {
+    name.strip_prefix('/').unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attachments_are_numbered_from_one() {
+        assert_eq!(attachment(1), "/attachment1");
+        assert!(is_attachment("/attachment12"));
+        for other in ["/attachment", "attachment1", "/attachment1x", "/message.xml"] {
+            assert!(!is_attachment(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! The cheap half: do the signed digests cover every part of this message?
+
+use crate::document::{Reference, Target};
+use crate::file_name::{MESSAGE, SIG_HASH_CHAIN, SIG_HASH_CHAIN_RESULT};
+use crate::hash_chain::{self, Chain, PartDigest, Parts};
+
+use super::{VerifiedDocument, VerifyError};
+
+/// What a message or container brings beside the signature document.
+#[derive(Debug, Clone, Copy)]
+pub struct Evidence<'a> {
+    /// The hash chain result part, if one came.
+    pub hash_chain_result: Option<&'a [u8]>,
+    /// The hash chain part, if one came.
+    pub hash_chain: Option<&'a [u8]>,
+    /// The raw bytes of `/message.xml`. Needed only when a signature that names the message directly digests it with
+    /// another algorithm than its part digest has (wire.md 3.2, `message-sign-digest-name`).
+    pub message: Option<&'a [u8]>,
+    /// The parts of the message.
+    pub parts: Parts<'a>,
+}
+
+/// How the parts of a message are covered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Coverage {
+    pub(super) covered: Vec<PartDigest>,
+    pub(super) absent: Vec<PartDigest>,
+    pub(super) unsigned_hash_chain: bool,
+}
+
+/// A message whose every part is covered by a verified signature.
+#[derive(Debug, Clone)]
+pub struct VerifiedSignature {
+    pub(super) document: VerifiedDocument,
+    pub(super) coverage: Coverage,
+}
+
+impl VerifiedSignature {
+    /// The verified signature document: signer, certificate, validity.
+    #[must_use]
+    pub fn document(&self) -> &VerifiedDocument {
+        &self.document
+    }
+
+    /// The parts that are there and signed.
+    #[must_use]
+    pub fn covered(&self) -> &[PartDigest] {
+        &self.coverage.covered
+    }
+
+    /// Parts that were signed and are not in the container, so that nobody can tell whether they are genuine. Always
+    /// empty for messages.
+    #[must_use]
+    pub fn absent(&self) -> &[PartDigest] {
+        &self.coverage.absent
+    }
+
+    /// Whether hash chain parts came that the signature does not refer to. They prove nothing and were not looked at;
+    /// they must not be kept as evidence.
+    #[must_use]
+    pub fn has_unsigned_hash_chain(&self) -> bool {
+        self.coverage.unsigned_hash_chain
+    }
+}
+
+/// Checks that every part is covered, by a reference or by the hash chain, and that every reference holds.
+pub(super) fn check(references: &[Reference], evidence: &Evidence<'_>) -> Result<Coverage, VerifyError> {
+    match file(references, SIG_HASH_CHAIN_RESULT) {
+        Some(reference) => by_hash_chain(references, reference, evidence),
+        None => by_references(references, evidence),
+    }
+}
+
+fn by_hash_chain(
+    references: &[Reference],
+    reference: &Reference,
+    evidence: &Evidence<'_>,
+) -> Result<Coverage, VerifyError> {
+    let result = evidence.hash_chain_result.ok_or(VerifyError::HashChainMissing(SIG_HASH_CHAIN_RESULT))?;
+    let xml = evidence.hash_chain.ok_or(VerifyError::HashChainMissing(SIG_HASH_CHAIN))?;
+    let verified = hash_chain::verify(result, Chain { name: SIG_HASH_CHAIN, xml }, evidence.parts)?;
+    if reference.algorithm.digest(result).as_ref() != reference.digest.as_slice() {
+        return Err(VerifyError::Reference(SIG_HASH_CHAIN_RESULT.to_owned()));
+    }
+    // A signature that also names parts directly must be right about them.
+    check_files(references, evidence)?;
+    let covered = all(evidence.parts).to_vec();
+    Ok(Coverage { covered, absent: verified.absent, unsigned_hash_chain: false })
+}
+
+fn by_references(references: &[Reference], evidence: &Evidence<'_>) -> Result<Coverage, VerifyError> {
+    let parts = all(evidence.parts);
+    if let Some(part) = parts.iter().find(|part| file(references, &part.name).is_none()) {
+        return Err(VerifyError::NotCovered(part.name.clone()));
+    }
+    check_files(references, evidence)?;
+    Ok(Coverage {
+        covered: parts.to_vec(),
+        absent: Vec::new(),
+        unsigned_hash_chain: evidence.hash_chain.is_some() || evidence.hash_chain_result.is_some(),
+    })
+}
+
+/// Every file that is referenced must be there once, with the digest that was signed.
+fn check_files(references: &[Reference], evidence: &Evidence<'_>) -> Result<(), VerifyError> {
+    for (name, reference) in files(references).filter(|(name, _)| *name != SIG_HASH_CHAIN_RESULT) {
+        let mut parts = all(evidence.parts).iter().filter(|part| part.name == name);
+        let (Some(part), None) = (parts.next(), parts.next()) else {
+            return Err(VerifyError::Unresolved(name.to_owned()));
+        };
+        if !has_digest(part, reference, evidence.message) {
+            return Err(VerifyError::Reference(name.to_owned()));
+        }
+    }
+    Ok(())
+}
+
+fn has_digest(part: &PartDigest, reference: &Reference, message: Option<&[u8]>) -> bool {
+    if part.algorithm == reference.algorithm {
+        return *part.digest == *reference.digest;
+    }
+    match message {
+        Some(message) if part.name == MESSAGE => *reference.algorithm.digest(message) == *reference.digest,
+        _ => false,
+    }
+}
+
+const fn all(parts: Parts<'_>) -> &[PartDigest] {
+    match parts {
+        Parts::Received(parts) | Parts::Contained(parts) => parts,
+    }
+}
+
+fn file<'r>(references: &'r [Reference], name: &str) -> Option<&'r Reference> {
+    files(references).find(|(file, _)| *file == name).map(|(_, reference)| reference)
+}
+
+fn files(references: &[Reference]) -> impl Iterator<Item = (&str, &Reference)> {
+    references.iter().filter_map(|reference| match &reference.target {
+        Target::File(name) => Some((name.as_str(), reference)),
+        _ => None,
+    })
+}
