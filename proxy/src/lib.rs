@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Client proxy and server proxy.
+
+pub mod http;
+pub mod net;
+pub mod worker;

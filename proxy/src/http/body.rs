@@ -1,0 +1,229 @@
+//! Receiving: message heads, and the body that a handler or client reads.
+
+use std::cell::Cell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes, BytesMut};
+use monoio::time::Instant;
+
+use super::codec::decoder::{BodyDecoder, Decoded};
+use super::codec::encode::CONTINUE;
+use super::codec::framing::BodyFraming;
+use super::codec::parse::HeadScanner;
+use super::error::{BodyError, HeadError, HttpError};
+use super::head::Headers;
+use crate::net::stream::{Reader, Writer};
+
+/// How long nothing may come while a body is being received, unless set otherwise.
+const DEFAULT_STALL_LIMIT: Duration = Duration::from_secs(30);
+/// Empty lines that may stand before a request (RFC 9112 2.2).
+const MAX_LEADING_LINES: usize = 4;
+
+/// What the two directions of a server's exchange know of each other.
+#[derive(Debug, Default)]
+pub(crate) struct ExchangeState {
+    /// The final response's head is written.
+    pub(crate) response_started: Cell<bool>,
+    /// The client waits for `100 Continue` before it sends the body.
+    pub(crate) continue_awaited: Cell<bool>,
+}
+
+/// The body of the message being received, read piece by piece.
+#[derive(Debug)]
+pub struct Body {
+    reader: Reader,
+    decoder: BodyDecoder,
+    stall_limit: Duration,
+    /// Whom to ask for the body, on a server.
+    asking: Option<(Writer, Rc<ExchangeState>)>,
+    failed: bool,
+}
+
+impl Body {
+    pub(crate) fn new(reader: Reader) -> Self {
+        let decoder = BodyDecoder::new(BodyFraming::Empty);
+        Self {
+            reader,
+            decoder,
+            stall_limit: DEFAULT_STALL_LIMIT,
+            asking: None,
+            failed: false,
+        }
+    }
+
+    /// The next piece of the body, never empty; `None` after its end. May be dropped while waiting without losing
+    /// anything, once the first piece was received.
+    pub async fn next_chunk(&mut self) -> Option<Result<Bytes, BodyError>> {
+        let chunk = self.advance().await;
+        self.failed |= chunk.is_err();
+        chunk.transpose()
+    }
+
+    /// Reads the rest of the body, of at most `limit` bytes ([`BodyError::TooLarge`]).
+    pub async fn read_to_end(&mut self, limit: usize) -> Result<Bytes, BodyError> {
+        let Some(first) = self.next_chunk().await.transpose()? else {
+            return Ok(Bytes::new());
+        };
+        let mut whole = BytesMut::new();
+        let mut next = Some(first);
+        while let Some(chunk) = next {
+            if whole.len() + chunk.len() > limit {
+                return Err(BodyError::TooLarge(limit));
+            }
+            if whole.is_empty() && self.is_end() {
+                return Ok(chunk);
+            }
+            whole.extend_from_slice(&chunk);
+            next = self.next_chunk().await.transpose()?;
+        }
+        Ok(whole.freeze())
+    }
+
+    /// Whether the body is received to its end.
+    pub fn is_end(&self) -> bool {
+        self.decoder.is_end()
+    }
+
+    /// How many bytes are still to come, where that is known: not in a chunked body.
+    pub fn remaining(&self) -> Option<u64> {
+        self.decoder.remaining()
+    }
+
+    /// The trailer section, after the end of a chunked body.
+    pub fn trailers(&self) -> &Headers {
+        self.decoder.trailers()
+    }
+
+    /// How long nothing may come before reading fails with [`io::ErrorKind::TimedOut`].
+    pub fn set_stall_limit(&mut self, limit: Duration) {
+        self.stall_limit = limit;
+    }
+
+    async fn advance(&mut self) -> Result<Option<Bytes>, BodyError> {
+        if self.failed {
+            return Err(BodyError::Truncated);
+        }
+        loop {
+            match self.decoder.decode(self.reader.buffer())? {
+                Decoded::Data(data) => return Ok(Some(data)),
+                Decoded::End => return Ok(None),
+                Decoded::NeedMore => self.receive_more().await?,
+            }
+        }
+    }
+
+    async fn receive_more(&mut self) -> Result<(), BodyError> {
+        self.ask_for_body().await?;
+        match self.reader.fill_within(self.stall_limit).await {
+            Ok(0) => self.decoder.end_of_input(),
+            Ok(_) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(BodyError::Truncated),
+            Err(error) => Err(BodyError::Io(error)),
+        }
+    }
+
+    /// Sends `100 Continue` when the client waits for it and no final response is on its way.
+    async fn ask_for_body(&mut self) -> Result<(), BodyError> {
+        let Some((writer, state)) = &self.asking else {
+            return Ok(());
+        };
+        if !state.continue_awaited.get() {
+            return Ok(());
+        }
+        if state.response_started.get() {
+            return Err(BodyError::Declined);
+        }
+        state.continue_awaited.set(false);
+        writer.write_all(BytesMut::from(CONTINUE), None).await?;
+        Ok(())
+    }
+
+    /// Makes this the body of a new message.
+    pub(crate) fn begin(&mut self, framing: BodyFraming, asking: Option<(Writer, Rc<ExchangeState>)>) {
+        self.decoder = BodyDecoder::new(framing);
+        self.asking = asking;
+        self.failed = false;
+    }
+
+    /// Waits for the first byte of a message: `false` when the peer closed or `give_up` came first.
+    pub(crate) async fn await_message(&mut self, give_up: impl Future<Output = ()>) -> io::Result<bool> {
+        let mut give_up = pin!(give_up);
+        while !self.reader.has_buffered() {
+            let filled = poll_fn(|context| match self.reader.poll_fill(context) {
+                Poll::Ready(filled) => Poll::Ready(Some(filled)),
+                Poll::Pending => give_up.as_mut().poll(context).map(|()| None),
+            });
+            match filled.await.transpose()? {
+                None | Some(0) => return Ok(false),
+                Some(_) => {}
+            }
+        }
+        Ok(true)
+    }
+
+    /// Receives a message head, with its empty last line, within `limit`.
+    pub(crate) async fn read_head(&mut self, limit: Duration) -> Result<Bytes, HttpError> {
+        let deadline = Instant::now() + limit;
+        let mut scanner = HeadScanner::default();
+        let mut leading_lines = 0;
+        loop {
+            match scanner.find_end(self.reader.buffer())? {
+                Some(2) => {
+                    leading_lines += 1;
+                    if leading_lines > MAX_LEADING_LINES {
+                        return Err(HeadError::Malformed("empty lines").into());
+                    }
+                    self.reader.buffer().advance(2);
+                    scanner = HeadScanner::default();
+                }
+                Some(length) => return Ok(self.reader.buffer().split_to(length).freeze()),
+                None if self.reader.fill_until(deadline).await? == 0 => return Err(HttpError::Closed),
+                None => {}
+            }
+        }
+    }
+
+    /// Receives and forgets at most `limit` bytes of the body within `time`; whether that was its end.
+    pub(crate) async fn skip(&mut self, limit: u64, time: Duration) -> bool {
+        let skipped = async {
+            let mut left = limit;
+            while let Some(Ok(chunk)) = self.next_chunk().await {
+                left = left.saturating_sub(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+                if left == 0 {
+                    break;
+                }
+            }
+        };
+        let _ = monoio::time::timeout(time, skipped).await;
+        self.is_end() && !self.failed
+    }
+
+    /// Receives and forgets whatever comes, until the peer closes or a bound is reached, so that closing does not
+    /// make the kernel throw away a response that the peer has not read yet (RFC 9112 9.6).
+    pub(crate) async fn linger(&mut self, limit: usize, time: Duration) {
+        let deadline = Instant::now() + time;
+        let mut left = limit;
+        while let Ok(count @ 1..) = self.reader.fill_until(deadline).await {
+            self.reader.buffer().clear();
+            left = left.saturating_sub(count);
+            if left == 0 {
+                break;
+            }
+        }
+    }
+
+    /// Whether the connection may carry another message: this body is at its end and nothing unasked was sent.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.is_end() && !self.failed && !self.reader.has_buffered()
+    }
+
+    /// Looks without waiting whether an idle connection is still silent.
+    pub(crate) fn is_silent(&mut self) -> bool {
+        self.reader.is_silent()
+    }
+}

@@ -1,0 +1,186 @@
+//! Peer verification by a decision of ours, with the handshake's signatures always checked by rustls.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    CertificateError, DigitallySignedStruct, DistinguishedName, Error, OtherError, SignatureScheme,
+};
+
+/// Why a peer's certificate is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct PeerRefused(pub String);
+
+/// Decides whether a peer may connect, from the chain it presents. Runs on a handshake thread; that the peer has the
+/// certificate's private key is checked besides.
+pub trait PeerVerifier: fmt::Debug + Send + Sync {
+    /// Accepts or refuses a presented chain: the leaf, then the others as sent.
+    fn verify(
+        &self,
+        leaf: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+    ) -> Result<(), PeerRefused>;
+
+    /// Names of issuers (DER) that a server tells its clients it accepts. Empty: any.
+    fn issuer_names(&self) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+}
+
+/// Accepts every certificate; the decision follows elsewhere.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AcceptAll;
+
+impl PeerVerifier for AcceptAll {
+    fn verify(&self, _: &CertificateDer<'_>, _: &[CertificateDer<'_>]) -> Result<(), PeerRefused> {
+        Ok(())
+    }
+}
+
+/// A [`PeerVerifier`] as rustls wants it, for either side.
+#[derive(Debug)]
+pub(crate) struct Verifier {
+    decide: Arc<dyn PeerVerifier>,
+    provider: Arc<CryptoProvider>,
+    mandatory: bool,
+    issuer_names: Vec<DistinguishedName>,
+}
+
+impl Verifier {
+    pub(crate) fn new(decide: Arc<dyn PeerVerifier>, provider: Arc<CryptoProvider>, mandatory: bool) -> Self {
+        let issuer_names = decide
+            .issuer_names()
+            .into_iter()
+            .map(DistinguishedName::from)
+            .collect();
+        Self {
+            decide,
+            provider,
+            mandatory,
+            issuer_names,
+        }
+    }
+
+    fn decide(&self, leaf: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> Result<(), Error> {
+        self.decide.verify(leaf, intermediates).map_err(|refused| {
+            Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(refused))))
+        })
+    }
+
+    fn signed_tls12(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn signed_tls13(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        self.decide(end_entity, intermediates)?;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.signed_tls12(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.signed_tls13(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes()
+    }
+}
+
+impl ClientCertVerifier for Verifier {
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &self.issuer_names
+    }
+
+    fn client_auth_mandatory(&self) -> bool {
+        self.mandatory
+    }
+
+    fn verify_client_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        _: UnixTime,
+    ) -> Result<ClientCertVerified, Error> {
+        self.decide(end_entity, intermediates)?;
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.signed_tls12(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        self.signed_tls13(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.schemes()
+    }
+}
