@@ -107,6 +107,11 @@ impl<'a> Reader<'a> {
         self.rest.is_empty()
     }
 
+    /// How many bytes are left.
+    pub(crate) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
     /// The next element, whatever it is.
     pub(crate) fn next(&mut self) -> Result<Element<'a>, Asn1Error> {
         if self.rest.is_empty() {

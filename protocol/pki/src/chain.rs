@@ -233,16 +233,26 @@ fn check_authority(issuer: &Certificate) -> Result<(), ChainError> {
     if issuer.may_sign_certificates() {
         Ok(())
     } else {
-        Err(ChainError::NotAnAuthority { issuer: issuer.subject().clone() })
+        Err(ChainError::NotAnAuthority {
+            issuer: issuer.subject().clone(),
+        })
     }
 }
 
 /// The issuer's path length must allow the intermediates between it and the leaf.
 fn check_path_length(issuer: &Certificate, path: &[Certificate]) -> Result<(), ChainError> {
-    let intermediates = path.iter().skip(1).filter(|certificate| !certificate.is_self_issued()).count();
-    let allowed = issuer.path_length().map_or(usize::MAX, |length| usize::try_from(length).unwrap_or(usize::MAX));
+    let intermediates = path
+        .iter()
+        .skip(1)
+        .filter(|certificate| !certificate.is_self_issued())
+        .count();
+    let allowed = issuer
+        .path_length()
+        .map_or(usize::MAX, |length| usize::try_from(length).unwrap_or(usize::MAX));
     if intermediates > allowed {
-        return Err(ChainError::PathLength { issuer: issuer.subject().clone() });
+        return Err(ChainError::PathLength {
+            issuer: issuer.subject().clone(),
+        });
     }
     Ok(())
 }

@@ -32,4 +32,4 @@ mod oid;
 pub mod pem;
 pub mod profile;
 pub mod public_key;
-//pub mod tsp;
+pub mod tsp;
