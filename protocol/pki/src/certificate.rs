@@ -10,6 +10,7 @@ mod parse;
 mod serial;
 
 pub use extensions::KeyUsage;
+pub(crate) use extensions::read_dns_names;
 pub(crate) use serial::to_decimal;
 
 use crate::algorithm::SignatureAlgorithm;

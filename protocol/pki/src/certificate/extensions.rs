@@ -12,6 +12,36 @@ const MAX_VALUES: usize = 256;
 pub struct KeyUsage(u8);
 
 impl KeyUsage {
+    /// digitalSignature alone.
+    pub const DIGITAL_SIGNATURE: Self = Self(0x80);
+    /// nonRepudiation alone.
+    pub const NON_REPUDIATION: Self = Self(0x40);
+    /// keyEncipherment alone.
+    pub const KEY_ENCIPHERMENT: Self = Self(0x20);
+    /// dataEncipherment alone.
+    pub const DATA_ENCIPHERMENT: Self = Self(0x10);
+    /// keyAgreement alone.
+    pub const KEY_AGREEMENT: Self = Self(0x08);
+    /// keyCertSign alone.
+    pub const KEY_CERT_SIGN: Self = Self(0x04);
+    /// cRLSign alone.
+    pub const CRL_SIGN: Self = Self(0x02);
+
+    /// These usages and those.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// DER of the BIT STRING, without trailing zero bits (X.690 11.2.2).
+    pub(crate) fn to_der(self) -> Vec<u8> {
+        let unused = u8::try_from(self.0.trailing_zeros().min(8)).unwrap_or_default();
+        if unused == 8 {
+            return asn1::element(asn1::BIT_STRING, &[0]);
+        }
+        asn1::element(asn1::BIT_STRING, &[unused, self.0])
+    }
+
     const fn has(self, bit: u8) -> bool {
         self.0 & (0x80 >> bit) != 0
     }
@@ -154,7 +184,7 @@ fn read_ocsp_urls(value: &[u8]) -> Result<Vec<String>, Asn1Error> {
     })
 }
 
-fn read_dns_names(value: &[u8]) -> Result<Vec<String>, Asn1Error> {
+pub(crate) fn read_dns_names(value: &[u8]) -> Result<Vec<String>, Asn1Error> {
     collect(asn1::only(value, asn1::SEQUENCE)?.inside(), |name| {
         Ok((name.tag == asn1::primitive(2)).then(|| String::from_utf8_lossy(name.contents).into_owned()))
     })
