@@ -17,8 +17,8 @@ use protocol_pki::certificate::Certificate;
 use protocol_pki::profile::MemberName;
 use time::OffsetDateTime;
 
-use crate::file_name;
 use crate::document::{Reference, SignatureDocument};
+use crate::file_name;
 use crate::hash_chain::Parts;
 
 /// A signature document whose signature, signer, certificate chain and OCSP responses are good. Cheap to clone and to
@@ -69,7 +69,10 @@ pub struct VerifyRequest<'a> {
 ///
 /// # Errors
 /// See [`VerifyError`].
-pub fn verify(request: &VerifyRequest<'_>, material: &dyn Material) -> Result<VerifiedSignature, VerifyError> {
+pub fn verify(
+    request: &VerifyRequest<'_>,
+    material: &dyn Material,
+) -> Result<VerifiedSignature, VerifyError> {
     let document = SignatureDocument::parse(request.document)?;
     let evidence = Evidence {
         hash_chain_result: request.hash_chain_result,
@@ -107,10 +110,10 @@ pub fn document(
     material: &dyn Material,
 ) -> Result<VerifiedDocument, VerifyError> {
     certificate::check_usage(document.certificate())?;
-    certificate::check_signer(document.certificate(), signer, material)?;
+    let issuers = certificate::check_signer(document.certificate(), signer, material)?;
     check_signature(document)?;
     certificate::check_signing_certificate(document)?;
-    let verified = certificate::check_chain(document, signer, at, material)?;
+    let verified = certificate::check_chain(document, &issuers, at, material)?;
     Ok(VerifiedDocument(Arc::new(Inner {
         references: document.references().to_vec(),
         certificate: document.certificate().clone(),
@@ -126,12 +129,18 @@ pub fn document(
 fn check_signature(document: &SignatureDocument) -> Result<(), VerifyError> {
     document
         .certificate()
-        .verify_xml(document.algorithm(), document.signed_info(), document.signature_value())
+        .verify_xml(
+            document.algorithm(),
+            document.signed_info(),
+            document.signature_value(),
+        )
         .map_err(VerifyError::SignatureValue)?;
     if document.references().iter().all(Reference::holds_in_document) {
         Ok(())
     } else {
-        Err(VerifyError::Reference("an element of the signature document".to_owned()))
+        Err(VerifyError::Reference(
+            "an element of the signature document".to_owned(),
+        ))
     }
 }
 
@@ -148,13 +157,18 @@ impl VerifiedDocument {
         evidence: &Evidence<'_>,
     ) -> Result<VerifiedSignature, VerifyError> {
         if *signer != self.0.signer {
-            return Err(VerifyError::Signer { certificate: self.0.signer.to_string(), message: signer.to_string() });
+            return Err(VerifyError::signer(&self.0.signer, signer));
         }
         if !self.is_valid_at(at) {
-            return Err(VerifyError::Outdated { valid_until: self.0.valid_until });
+            return Err(VerifyError::Outdated {
+                valid_until: self.0.valid_until,
+            });
         }
         let coverage = message::check(&self.0.references, evidence)?;
-        Ok(VerifiedSignature { document: self.clone(), coverage })
+        Ok(VerifiedSignature {
+            document: self.clone(),
+            coverage,
+        })
     }
 
     /// The member that signed.

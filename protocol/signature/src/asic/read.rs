@@ -6,7 +6,9 @@ use std::io::{Cursor, Read};
 use zip::ZipArchive;
 use zip::read::ZipFile;
 
-use super::{BatchTimeStamp, ENTRY_ASIC_MANIFEST, ENTRY_MANIFEST, ENTRY_MIME_TYPE, ENTRY_TIME_STAMP, MIME_TYPE};
+use super::{
+    BatchTimeStamp, ENTRY_ASIC_MANIFEST, ENTRY_MANIFEST, ENTRY_MIME_TYPE, ENTRY_TIME_STAMP, MIME_TYPE,
+};
 use crate::document::MAX_DOCUMENT_BYTES;
 use crate::file_name::{
     MESSAGE, SIG_HASH_CHAIN, SIG_HASH_CHAIN_RESULT, TS_HASH_CHAIN, TS_HASH_CHAIN_RESULT, entry, is_attachment,
@@ -32,7 +34,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { entries: 1024, message_bytes: 64 * 1024 * 1024, total_bytes: 4 * 1024 * 1024 * 1024 }
+        Self {
+            entries: 1024,
+            message_bytes: 64 * 1024 * 1024,
+            total_bytes: 4 * 1024 * 1024 * 1024,
+        }
     }
 }
 
@@ -129,7 +135,9 @@ impl Container {
     /// Hash chain result and hash chain of a batch signature.
     #[must_use]
     pub fn hash_chain(&self) -> Option<(&[u8], &[u8])> {
-        self.hash_chain.as_ref().map(|(result, chain)| (result.as_slice(), chain.as_slice()))
+        self.hash_chain
+            .as_ref()
+            .map(|(result, chain)| (result.as_slice(), chain.as_slice()))
     }
 
     /// The batch time-stamp. Without one, the token is in the signature document.
@@ -158,7 +166,11 @@ impl Container {
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Container, AsicError> {
     let mut archive = ZipArchive::new(Cursor::new(bytes))?;
     check_directory(bytes, &mut archive, limits)?;
-    let mut entries = Entries { budget: limits.total_bytes, limits: *limits, ..Entries::default() };
+    let mut entries = Entries {
+        budget: limits.total_bytes,
+        limits: *limits,
+        ..Entries::default()
+    };
     for index in 0..archive.len() {
         entries.read(archive.by_index(index)?)?;
     }
@@ -172,19 +184,28 @@ fn check_directory(
     limits: &Limits,
 ) -> Result<(), AsicError> {
     if archive.len() > limits.entries {
-        return Err(AsicError::TooLarge(format!("{} entries, at most {}", archive.len(), limits.entries)));
+        return Err(AsicError::TooLarge(format!(
+            "{} entries, at most {}",
+            archive.len(),
+            limits.entries
+        )));
     }
     let mut spans = Vec::with_capacity(archive.len());
     let mut names = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
         let file = archive.by_index_raw(index)?;
-        let data = file.data_start().ok_or(AsicError::Ambiguous("entry without data"))?;
-        names.push(file.name().to_ascii_lowercase());
+        let data = file
+            .data_start()
+            .ok_or(AsicError::Ambiguous("entry without data"))?;
+        names.push(file.name()?.to_ascii_lowercase());
         spans.push((file.header_start(), data + file.compressed_size()));
         check_local_name(bytes, &file)?;
     }
     names.sort_unstable();
-    if names.windows(2).any(|pair| matches!(pair, [left, right] if left == right)) {
+    if names
+        .windows(2)
+        .any(|pair| matches!(pair, [left, right] if left == right))
+    {
         return Err(AsicError::Ambiguous("two entries have one name"));
     }
     check_spans(spans, archive.central_directory_start())
@@ -200,7 +221,11 @@ fn check_local_name<R: Read + ?Sized>(bytes: &[u8], file: &ZipFile<'_, R>) -> Re
         let length = usize::from(u16::from_le_bytes(length.try_into().ok()?));
         header.get(NAME_OFFSET..NAME_OFFSET + length)
     });
-    if local == Some(file.name_raw()) { Ok(()) } else { Err(AsicError::Ambiguous("an entry has two names")) }
+    if local == Some(file.name_raw()) {
+        Ok(())
+    } else {
+        Err(AsicError::Ambiguous("an entry has two names"))
+    }
 }
 
 /// Lengths of the data descriptor: none; CRC and sizes; the same with a signature.
@@ -208,13 +233,21 @@ const DESCRIPTORS: [u64; 3] = [0, 12, 16];
 
 fn check_spans(mut spans: Vec<(u64, u64)>, directory: u64) -> Result<(), AsicError> {
     spans.sort_unstable();
-    let starts = spans.iter().map(|(start, _)| *start).skip(1).chain(std::iter::once(directory));
-    let begins = spans.first().is_none_or(|(start, _)| *start == 0);
-    let follows = spans
+    let starts = spans
         .iter()
-        .zip(starts)
-        .all(|((_, end), next)| next.checked_sub(*end).is_some_and(|gap| DESCRIPTORS.contains(&gap)));
-    if begins && follows { Ok(()) } else { Err(AsicError::Ambiguous("bytes between the entries")) }
+        .map(|(start, _)| *start)
+        .skip(1)
+        .chain(std::iter::once(directory));
+    let begins = spans.first().is_none_or(|(start, _)| *start == 0);
+    let follows = spans.iter().zip(starts).all(|((_, end), next)| {
+        next.checked_sub(*end)
+            .is_some_and(|gap| DESCRIPTORS.contains(&gap))
+    });
+    if begins && follows {
+        Ok(())
+    } else {
+        Err(AsicError::Ambiguous("bytes between the entries"))
+    }
 }
 
 #[derive(Default)]
@@ -234,7 +267,7 @@ impl Entries {
         if file.encrypted() {
             return Err(AsicError::Ambiguous("encrypted entry"));
         }
-        let name = file.name().to_owned();
+        let name = file.name()?.into_owned();
         let part = format!("/{name}");
         match part.as_str() {
             MESSAGE => self.container.message = self.unpack(file, self.limits.message_bytes)?,
@@ -243,7 +276,9 @@ impl Entries {
             TS_HASH_CHAIN_RESULT => self.ts_result = self.unpack(file, MAX_HASH_CHAIN_BYTES)?,
             TS_HASH_CHAIN => self.ts_chain = self.unpack(file, MAX_HASH_CHAIN_BYTES)?,
             _ if name == ENTRY_MIME_TYPE => self.mime_type = self.unpack(file, MIME_TYPE.len())?,
-            _ if name == ENTRY_TIME_STAMP => self.container.time_stamp = Some(self.unpack(file, MAX_TOKEN_BYTES)?),
+            _ if name == ENTRY_TIME_STAMP => {
+                self.container.time_stamp = Some(self.unpack(file, MAX_TOKEN_BYTES)?)
+            }
             _ if name == ENTRY_MANIFEST || name == ENTRY_ASIC_MANIFEST => {
                 self.unpack(file, MAX_MANIFEST_BYTES)?;
             }
@@ -264,12 +299,15 @@ impl Entries {
     }
 
     fn unpack<R: Read>(&mut self, file: ZipFile<'_, R>, limit: usize) -> Result<Vec<u8>, AsicError> {
-        let name = file.name().to_owned();
+        let name = file.name()?.into_owned();
         let bound = u64::try_from(limit).unwrap_or(u64::MAX).min(self.budget);
         let mut data = Vec::new();
         file.take(bound.saturating_add(1))
             .read_to_end(&mut data)
-            .map_err(|source| AsicError::Unpack { name: name.clone(), source })?;
+            .map_err(|source| AsicError::Unpack {
+                name: name.clone(),
+                source,
+            })?;
         self.spend(u64::try_from(data.len()).unwrap_or(u64::MAX), bound, &name)?;
         Ok(data)
     }
@@ -280,9 +318,13 @@ impl Entries {
         let mut size = 0_u64;
         let mut data = file.take(self.budget.saturating_add(1));
         loop {
-            let read =
-                data.read(&mut buffer).map_err(|source| AsicError::Unpack { name: part.clone(), source })?;
-            let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { break };
+            let read = data.read(&mut buffer).map_err(|source| AsicError::Unpack {
+                name: part.clone(),
+                source,
+            })?;
+            let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else {
+                break;
+            };
             hasher.update(chunk);
             size += u64::try_from(read).unwrap_or(u64::MAX);
         }
@@ -316,8 +358,14 @@ impl Entries {
         if self.container.time_stamp.as_ref().is_some_and(Vec::is_empty) {
             return Err(AsicError::Missing(ENTRY_TIME_STAMP));
         }
-        self.container.hash_chain = pair(self.sig_result, self.sig_chain, SIG_HASH_CHAIN_RESULT, SIG_HASH_CHAIN)?;
-        self.container.ts_hash_chain = pair(self.ts_result, self.ts_chain, TS_HASH_CHAIN_RESULT, TS_HASH_CHAIN)?;
+        self.container.hash_chain = pair(
+            self.sig_result,
+            self.sig_chain,
+            SIG_HASH_CHAIN_RESULT,
+            SIG_HASH_CHAIN,
+        )?;
+        self.container.ts_hash_chain =
+            pair(self.ts_result, self.ts_chain, TS_HASH_CHAIN_RESULT, TS_HASH_CHAIN)?;
         Ok(self.container)
     }
 }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use super::{AsicError, Container};
 use crate::document::{DocumentError, SignatureDocument};
 use crate::file_name::{MESSAGE, SIGNATURE, TS_HASH_CHAIN};
-use crate::hash_chain::{self, Chain, HashChainError, PartDigest, Parts};
+use crate::hash_chain::{self, Chain, HashChainError, PartDigest, Parts, is_strong};
 use crate::time_stamp::ALGORITHM;
 use crate::verify::{self, Evidence, Material, VerifiedSignature, VerifyError};
 
@@ -121,7 +121,10 @@ pub fn verify(
 
 fn parts(container: &Container) -> Vec<PartDigest> {
     let message = PartDigest::of(MESSAGE, ALGORITHM, container.message());
-    let attachments = container.attachments().iter().map(|attachment| attachment.digest.clone());
+    let attachments = container
+        .attachments()
+        .iter()
+        .map(|attachment| attachment.digest.clone());
     std::iter::once(message).chain(attachments).collect()
 }
 
@@ -142,19 +145,36 @@ fn verify_time_stamp(
             verify_chain(container, stamp.result, stamp.chain)?;
             (stamp.token, stamp.result)
         }
-        None => (document.time_stamp().ok_or(VerifyContainerError::NoTimeStamp)?, document.signature_value()),
+        None => (
+            document.time_stamp().ok_or(VerifyContainerError::NoTimeStamp)?,
+            document.signature_value(),
+        ),
     };
     let token = TimeStampToken::parse(token).map_err(VerifyContainerError::TimeStamp)?;
+    if !is_strong(token.imprint().algorithm) {
+        return Err(VerifyContainerError::TimeStamp(TspError::UnsupportedDigest));
+    }
     let tsa = token
         .verify_data(stamped, &material.tsa_certificates())
         .map_err(VerifyContainerError::TimeStamp)?;
-    Ok(Stamp { time: token.gen_time(), tsa, is_batch: batch.is_some() })
+    Ok(Stamp {
+        time: token.gen_time(),
+        tsa,
+        is_batch: batch.is_some(),
+    })
 }
 
 /// The chain of a batch time-stamp must cover the signature document as it is.
 fn verify_chain(container: &Container, result: &[u8], chain: &[u8]) -> Result<(), VerifyContainerError> {
     let signature = [PartDigest::of(SIGNATURE, ALGORITHM, container.signature())];
-    hash_chain::verify(result, Chain { name: TS_HASH_CHAIN, xml: chain }, Parts::Contained(&signature))
-        .map(|_| ())
-        .map_err(VerifyContainerError::TimeStampHashChain)
+    hash_chain::verify(
+        result,
+        Chain {
+            name: TS_HASH_CHAIN,
+            xml: chain,
+        },
+        Parts::Contained(&signature),
+    )
+    .map(|_| ())
+    .map_err(VerifyContainerError::TimeStampHashChain)
 }

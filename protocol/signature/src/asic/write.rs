@@ -7,10 +7,12 @@ use flate2::write::DeflateEncoder;
 use time::OffsetDateTime;
 
 use super::{
-    BatchTimeStamp, ENTRY_ASIC_MANIFEST, ENTRY_MANIFEST, ENTRY_MIME_TYPE, ENTRY_TIME_STAMP, MIME_TYPE, manifest,
+    BatchTimeStamp, ENTRY_ASIC_MANIFEST, ENTRY_MANIFEST, ENTRY_MIME_TYPE, ENTRY_TIME_STAMP, MIME_TYPE,
+    manifest,
 };
 use crate::file_name::{
-    self, MESSAGE, SIG_HASH_CHAIN, SIG_HASH_CHAIN_RESULT, SIGNATURE, TS_HASH_CHAIN, TS_HASH_CHAIN_RESULT, entry,
+    self, MESSAGE, SIG_HASH_CHAIN, SIG_HASH_CHAIN_RESULT, SIGNATURE, TS_HASH_CHAIN, TS_HASH_CHAIN_RESULT,
+    entry,
 };
 
 /// What a container holds beside attachments.
@@ -33,10 +35,16 @@ impl<'a> Contents<'a> {
     fn chains(&self) -> Vec<(&'static str, &'a [u8])> {
         let mut chains = Vec::with_capacity(4);
         if let Some((result, chain)) = self.hash_chain {
-            chains.extend([(entry(SIG_HASH_CHAIN_RESULT), result), (entry(SIG_HASH_CHAIN), chain)]);
+            chains.extend([
+                (entry(SIG_HASH_CHAIN_RESULT), result),
+                (entry(SIG_HASH_CHAIN), chain),
+            ]);
         }
         if let Some(stamp) = &self.time_stamp {
-            chains.extend([(entry(TS_HASH_CHAIN_RESULT), stamp.result), (entry(TS_HASH_CHAIN), stamp.chain)]);
+            chains.extend([
+                (entry(TS_HASH_CHAIN_RESULT), stamp.result),
+                (entry(TS_HASH_CHAIN), stamp.chain),
+            ]);
         }
         chains
     }
@@ -45,9 +53,11 @@ impl<'a> Contents<'a> {
         let attachments: Vec<String> = (1..=self.attachments).map(attachment_entry).collect();
         let files = std::iter::once(entry(MESSAGE)).chain(self.chains().into_iter().map(|(name, _)| name));
         manifest::open_document(
-            files
-                .map(|name| (name, "text/xml"))
-                .chain(attachments.iter().map(|name| (name.as_str(), "application/octet-stream"))),
+            files.map(|name| (name, "text/xml")).chain(
+                attachments
+                    .iter()
+                    .map(|name| (name.as_str(), "application/octet-stream")),
+            ),
         )
     }
 }
@@ -71,8 +81,12 @@ impl<W: Write> Writer<W> {
     /// # Errors
     /// Errors of `out`.
     pub fn new(out: W, contents: &Contents<'_>, created: OffsetDateTime) -> io::Result<Self> {
-        let mut writer =
-            Self { out: Counted { inner: out, count: 0 }, created, directory: Vec::new(), attachments: 0 };
+        let mut writer = Self {
+            out: Counted { inner: out, count: 0 },
+            created,
+            directory: Vec::new(),
+            attachments: 0,
+        };
         writer.entry(ENTRY_MIME_TYPE, &mut MIME_TYPE.as_bytes())?;
         writer.entry(entry(MESSAGE), &mut &*contents.message)?;
         writer.entry(entry(SIGNATURE), &mut &*contents.signature)?;
@@ -117,7 +131,11 @@ impl<W: Write> Writer<W> {
         let header = entry.local_header()?;
         self.out.write_all(&header)?;
         let start = self.out.count;
-        let mut source = Checked { inner: data, crc: flate2::Crc::new(), count: 0 };
+        let mut source = Checked {
+            inner: data,
+            crc: flate2::Crc::new(),
+            count: 0,
+        };
         let mut encoder = DeflateEncoder::new(&mut self.out, Compression::default());
         io::copy(&mut source, &mut encoder)?;
         encoder.finish()?;
@@ -149,7 +167,14 @@ struct DirectoryEntry {
 
 impl DirectoryEntry {
     fn new(name: &str, modified: OffsetDateTime, offset: u64) -> Self {
-        Self { name: name.to_owned(), modified, offset, crc: 0, size: 0, compressed: 0 }
+        Self {
+            name: name.to_owned(),
+            modified,
+            offset,
+            crc: 0,
+            size: 0,
+            compressed: 0,
+        }
     }
 
     fn local_header(&self) -> io::Result<Vec<u8>> {

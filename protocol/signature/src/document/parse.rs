@@ -30,6 +30,9 @@ pub enum DocumentError {
     /// A certificate in the document cannot be read.
     #[error("certificate in the signature document cannot be read")]
     Certificate(#[source] protocol_pki::certificate::CertificateError),
+    /// An OCSP response in the document cannot be read.
+    #[error("OCSP response in the signature document cannot be read")]
+    OcspResponse(#[source] protocol_pki::ocsp::OcspError),
 }
 
 impl DocumentError {

@@ -2,7 +2,7 @@
 
 use protocol_pki::chain::ChainError;
 use protocol_pki::ocsp::OcspError;
-use protocol_pki::profile::ProfileError;
+use protocol_pki::profile::{MemberName, ProfileError};
 use protocol_pki::public_key::SignatureError;
 use time::OffsetDateTime;
 
@@ -77,6 +77,13 @@ pub enum VerifyError {
 }
 
 impl VerifyError {
+    pub(super) fn signer(certificate: &MemberName, message: &MemberName) -> Self {
+        Self::Signer {
+            certificate: display(certificate),
+            message: display(message),
+        }
+    }
+
     /// The fault code without `signature_verification.` before it (wire.md 1.8, 3.5).
     #[must_use]
     pub fn fault_code(&self) -> String {
@@ -86,12 +93,23 @@ impl VerifyError {
             Self::HashChainMissing(_) | Self::NotCovered(_) | Self::OtherCertificate | Self::Usage(_) => {
                 "malformed_signature".to_owned()
             }
-            Self::Profile(_) | Self::Signer { .. } => "incorrect_certificate".to_owned(),
-            Self::SignatureValue(_) | Self::Reference(_) | Self::Unresolved(_) => "invalid_signature_value".to_owned(),
-            Self::UnknownIssuer(_) => "cannot_create_cert_path".to_owned(),
+            Self::Profile(error) => error.fault_code().to_owned(),
+            Self::Signer { .. } => "incorrect_certificate".to_owned(),
+            Self::SignatureValue(_) | Self::Reference(_) | Self::Unresolved(_) => {
+                "invalid_signature_value".to_owned()
+            }
+            // The reference has no code of its own for it.
+            Self::UnknownIssuer(_) => "internal_error".to_owned(),
             Self::Chain(error) => error.fault_code().to_owned(),
             Self::OcspMissing(_) | Self::Outdated { .. } => "cert_validation".to_owned(),
             Self::Ocsp { source, .. } => source.fault_code().to_owned(),
         }
     }
+}
+
+fn display(member: &MemberName) -> String {
+    format!(
+        "{}/{}/{}",
+        member.instance, member.member_class, member.member_code
+    )
 }

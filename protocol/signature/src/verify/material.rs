@@ -1,6 +1,7 @@
 //! What verification needs from the global configuration.
 
 use protocol_pki::certificate::Certificate;
+use protocol_pki::ocsp::ConfiguredResponder;
 use protocol_pki::profile::Profile;
 
 /// Trust material of the global configuration in force. The proxy and the operator's command implement it.
@@ -18,8 +19,11 @@ pub trait Material {
     /// The certificate profile of the approved certification service that `ca` belongs to (wire.md 3.6).
     fn profile(&self, ca: &Certificate, instance: &str) -> Option<Profile>;
 
-    /// OCSP responder certificates that the global configuration lists for `ca`.
-    fn ocsp_responders(&self, ca: &Certificate) -> Vec<Certificate>;
+    /// CA certificates of all instances: any of them may have signed an OCSP response as itself.
+    fn authorities(&self) -> Vec<Certificate>;
+
+    /// OCSP responder certificates of all instances, each with the CA that it is listed for.
+    fn ocsp_responders(&self) -> Vec<ConfiguredResponder>;
 
     /// `ocspFreshnessSeconds` of the own instance: how old `thisUpdate` may be (wire.md 3.7).
     fn ocsp_freshness_seconds(&self) -> u32;

@@ -76,16 +76,31 @@ fn by_hash_chain(
     reference: &Reference,
     evidence: &Evidence<'_>,
 ) -> Result<Coverage, VerifyError> {
-    let result = evidence.hash_chain_result.ok_or(VerifyError::HashChainMissing(SIG_HASH_CHAIN_RESULT))?;
-    let xml = evidence.hash_chain.ok_or(VerifyError::HashChainMissing(SIG_HASH_CHAIN))?;
-    let verified = hash_chain::verify(result, Chain { name: SIG_HASH_CHAIN, xml }, evidence.parts)?;
+    let result = evidence
+        .hash_chain_result
+        .ok_or(VerifyError::HashChainMissing(SIG_HASH_CHAIN_RESULT))?;
+    let xml = evidence
+        .hash_chain
+        .ok_or(VerifyError::HashChainMissing(SIG_HASH_CHAIN))?;
+    let verified = hash_chain::verify(
+        result,
+        Chain {
+            name: SIG_HASH_CHAIN,
+            xml,
+        },
+        evidence.parts,
+    )?;
     if reference.algorithm.digest(result).as_ref() != reference.digest.as_slice() {
         return Err(VerifyError::Reference(SIG_HASH_CHAIN_RESULT.to_owned()));
     }
     // A signature that also names parts directly must be right about them.
     check_files(references, evidence)?;
     let covered = all(evidence.parts).to_vec();
-    Ok(Coverage { covered, absent: verified.absent, unsigned_hash_chain: false })
+    Ok(Coverage {
+        covered,
+        absent: verified.absent,
+        unsigned_hash_chain: false,
+    })
 }
 
 fn by_references(references: &[Reference], evidence: &Evidence<'_>) -> Result<Coverage, VerifyError> {
@@ -132,7 +147,9 @@ const fn all(parts: Parts<'_>) -> &[PartDigest] {
 }
 
 fn file<'r>(references: &'r [Reference], name: &str) -> Option<&'r Reference> {
-    files(references).find(|(file, _)| *file == name).map(|(_, reference)| reference)
+    files(references)
+        .find(|(file, _)| *file == name)
+        .map(|(_, reference)| reference)
 }
 
 fn files(references: &[Reference]) -> impl Iterator<Item = (&str, &Reference)> {

@@ -1,0 +1,48 @@
+//! Test data: the reference's vectors, outside the repository, and our own corpus, inside.
+
+#![allow(dead_code, reason = "each test file uses a part of this")]
+
+use std::path::{Path, PathBuf};
+
+use protocol_signature::asic::{self, Container, Limits};
+
+fn folder() -> Option<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
+    if folder.is_dir() {
+        return Some(folder);
+    }
+    eprintln!("SKIPPED: no vectors at {}", folder.display());
+    None
+}
+
+/// A file of the vectors, or `None` when there are no vectors.
+pub fn file(name: &str) -> Option<Vec<u8>> {
+    Some(std::fs::read(folder()?.join(name)).unwrap())
+}
+
+/// A file of the vectors' folder `signatures`.
+pub fn signature(name: &str) -> Option<Vec<u8>> {
+    file(&format!("signatures/{name}"))
+}
+
+/// A container of the vectors.
+pub fn asic(name: &str) -> Option<Container> {
+    Some(asic::read(&file(&format!("asic/{name}"))?, &Limits::default()).unwrap())
+}
+
+/// The committed corpus of one parser: name and bytes of each file.
+pub fn corpus(parser: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/corpus")
+        .join(parser);
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.sort();
+    assert!(!files.is_empty(), "empty corpus");
+    files
+        .into_iter()
+        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
+        .collect()
+}
