@@ -12,6 +12,8 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use protocol_pki::certificate::Certificate;
+use protocol_pki::ocsp::ConfiguredResponder;
 use time::OffsetDateTime;
 
 use crate::optional_parts::OptionalParts;
@@ -78,7 +80,7 @@ pub enum GlobalConfError {
     /// A file that must exist does not.
     #[error("{0} is missing")]
     Missing(String),
-    /// A file is larger than [`crate::xml::MAX_FILE_BYTES`] or not what it should be.
+    /// A file is not what it should be.
     #[error("{path} is malformed")]
     Malformed {
         /// Which file.
@@ -171,7 +173,15 @@ pub struct GlobalConf {
     optional: OptionalParts,
     /// All instances by code, the own one among them.
     instances: HashMap<String, Arc<Instance>>,
+    /// What verifying OCSP responses needs, of all instances, ready to be borrowed.
+    pub(crate) ocsp: Arc<OcspMaterial>,
     problems: Arc<Vec<Problem>>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct OcspMaterial {
+    pub(crate) responders: Vec<ConfiguredResponder>,
+    pub(crate) authorities: Vec<Certificate>,
 }
 
 /// One instance with its indexes.

@@ -4,7 +4,9 @@
 //! callers try all candidates.
 
 use protocol_pki::certificate::Certificate;
+use protocol_pki::ocsp::VerifyContext;
 use protocol_pki::profile::Profile;
+use time::Duration;
 
 use crate::directory::{CaCertificate, GlobalConf};
 
@@ -33,22 +35,20 @@ impl GlobalConf {
     /// CAs of an instance that may have issued the certificate, by name.
     pub fn issuer_candidates<'a>(
         &'a self,
-        certificate: &'a Certificate,
+        certificate: &Certificate,
         instance: &str,
-    ) -> impl Iterator<Item = &'a CaCertificate> {
+    ) -> impl Iterator<Item = &'a CaCertificate> + use<'a> {
         self.ca_certs_with_subject(certificate.issuer_der(), instance)
     }
 
     /// CAs of an instance with the given subject name (DER).
     pub fn ca_certs_with_subject<'a>(
         &'a self,
-        subject_der: &'a [u8],
+        subject_der: &[u8],
         instance: &str,
-    ) -> impl Iterator<Item = &'a CaCertificate> {
-        let instance = self.instance_named(instance);
-        instance
-            .into_iter()
-            .flat_map(move |instance| instance.authorities.with_subject(subject_der))
+    ) -> impl Iterator<Item = &'a CaCertificate> + use<'a> {
+        let cas = self.instance_named(instance).map(|instance| instance.authorities.with_subject(subject_der));
+        cas.into_iter().flatten()
     }
 
     /// CAs of any instance that may have issued the certificate, by name.
@@ -57,8 +57,7 @@ impl GlobalConf {
         certificate: &'a Certificate,
     ) -> impl Iterator<Item = &'a CaCertificate> {
         let issuer = certificate.issuer_der();
-        self.all_instances()
-            .flat_map(move |instance| instance.authorities.with_subject(issuer))
+        self.all_instances().flat_map(move |instance| instance.authorities.with_subject(issuer))
     }
 
     /// The approved CA with exactly this certificate, in an instance.
@@ -92,6 +91,15 @@ impl GlobalConf {
             }
         }
         urls
+    }
+
+    /// The rules for OCSP responses: responders and CAs of all instances, freshness of the own one (wire.md 3.7).
+    #[must_use]
+    pub fn ocsp_context(&self) -> VerifyContext<'_> {
+        let freshness = Duration::seconds(self.ocsp_freshness_seconds().into());
+        let mut context = VerifyContext::new(&self.ocsp.responders, &self.ocsp.authorities, freshness);
+        context.verify_next_update = self.optional_parts().verify_ocsp_next_update;
+        context
     }
 
     /// Certificates that may sign OCSP responses about certificates of exactly this CA, besides the CA itself and

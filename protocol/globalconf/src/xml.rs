@@ -18,7 +18,7 @@ pub(crate) const NS_XROAD: &str = "http://x-road.eu/xsd/xroad.xsd";
 pub(crate) const NS_IDENTIFIERS: &str = "http://x-road.eu/xsd/identifiers";
 
 /// Largest configuration file that is read, in bytes (a national instance has a few MiB).
-pub const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 /// Deepest nesting; the schemas need six levels, extensions may need some more.
 const MAX_DEPTH: usize = 32;
 /// Most elements in one file.

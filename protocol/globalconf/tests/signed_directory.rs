@@ -13,7 +13,8 @@ use std::fs;
 use std::path::Path;
 
 use protocol_globalconf::anchor::Anchor;
-use protocol_globalconf::signed_directory::{self, Directory, DirectoryError, FilePart, UnsignedDirectory};
+use protocol_globalconf::signed_directory::{self, DirectoryError, FilePart, UnsignedDirectory};
+use protocol_globalconf::shared_params::Source;
 use protocol_globalconf::{SharedParams, Version};
 use support::vectors;
 use time::OffsetDateTime;
@@ -21,35 +22,26 @@ use time::macros::datetime;
 
 const NOW: OffsetDateTime = datetime!(2030-01-01 0:00 UTC);
 
-fn internal_certificates(vectors: &Path) -> Vec<Vec<u8>> {
+/// Certificates of the anchor: they verify version 6, whose key the others were not signed with.
+fn anchor_certificates(vectors: &Path) -> Vec<Vec<u8>> {
     let anchor = fs::read(vectors.join("configuration_anchor_CS_internal.xml")).unwrap();
     let anchor = Anchor::parse(&anchor).unwrap();
-    anchor
-        .sources
-        .into_iter()
-        .flat_map(|source| source.verification_certs)
-        .collect()
+    anchor.sources.into_iter().flat_map(|source| source.verification_certs).collect()
+}
+
+/// Sources in the shared parameters that lie beside the directory.
+fn sources(vectors: &Path, version: Version) -> Vec<Source> {
+    let mut folders = fs::read_dir(vectors.join(format!("V{version}"))).unwrap().map(|entry| entry.unwrap().path());
+    let folder = folders.find(|path| path.is_dir()).unwrap();
+    SharedParams::read(version, &fs::read(folder.join("shared-params.xml")).unwrap()).unwrap().sources
+}
+
+fn internal_certificates(vectors: &Path, version: Version) -> Vec<Vec<u8>> {
+    sources(vectors, version).into_iter().flat_map(|source| source.internal_verification_certs).collect()
 }
 
 fn external_certificates(vectors: &Path, version: Version) -> Vec<Vec<u8>> {
-    let internal = fs::read(vectors.join(format!("V{version}/internalconf"))).unwrap();
-    let directory = signed_directory::verify(&internal, &internal_certificates(vectors), NOW).unwrap();
-    let shared = shared_params(vectors, &directory, version);
-    shared
-        .sources
-        .into_iter()
-        .flat_map(|source| source.external_verification_certs)
-        .collect()
-}
-
-fn shared_params(vectors: &Path, directory: &Directory, version: Version) -> SharedParams {
-    let part = directory
-        .parts
-        .iter()
-        .find(|part| part.content_identifier == "SHARED-PARAMETERS")
-        .unwrap();
-    let bytes = fs::read(vectors.join(part.location.trim_start_matches('/'))).unwrap();
-    SharedParams::read(version, &bytes).unwrap()
+    sources(vectors, version).into_iter().flat_map(|source| source.external_verification_certs).collect()
 }
 
 #[test]
@@ -57,9 +49,9 @@ fn internal_directories_of_all_versions_verify_and_their_files_match() {
     let Some(vectors) = vectors("signed-directory") else {
         return;
     };
-    let certificates = internal_certificates(&vectors);
     for version in [Version::V3, Version::V4, Version::V5, Version::V6] {
         let bytes = fs::read(vectors.join(format!("V{version}/internalconf"))).unwrap();
+        let certificates = internal_certificates(&vectors, version);
         let directory = signed_directory::verify(&bytes, &certificates, NOW).unwrap();
         assert_eq!(directory.version.as_deref(), Some(version.to_string().as_str()));
         assert_eq!(directory.parts.len(), 2);
@@ -86,7 +78,8 @@ fn external_directories_verify_with_external_certificates_only() {
         // The reference's own test data name a file with another hash in version 6.
         assert_eq!(part.matches(&file), version != Version::V6);
 
-        let failed = signed_directory::verify(&bytes, &internal_certificates(&vectors), NOW).unwrap_err();
+        let internal = internal_certificates(&vectors, version);
+        let failed = signed_directory::verify(&bytes, &internal, NOW).unwrap_err();
         assert!(matches!(failed, DirectoryError::NoVerificationCertificate(_)));
         assert_eq!(failed.fault_code(), "global_conf_missing_verification_cert");
     }
@@ -98,7 +91,7 @@ fn expired_directory_is_refused() {
         return;
     };
     let bytes = fs::read(vectors.join("V6/internalconf")).unwrap();
-    let certificates = internal_certificates(&vectors);
+    let certificates = anchor_certificates(&vectors);
     let expires_at = signed_directory::verify(&bytes, &certificates, NOW)
         .unwrap()
         .expires_at;
@@ -114,7 +107,7 @@ fn every_signed_byte_counts() {
         return;
     };
     let bytes = fs::read(vectors.join("V6/internalconf")).unwrap();
-    let certificates = internal_certificates(&vectors);
+    let certificates = anchor_certificates(&vectors);
     let signed = signed_directory::parse(&bytes).unwrap().signed_bytes().to_vec();
     let start = bytes
         .windows(signed.len())
@@ -138,7 +131,7 @@ fn tampering_has_the_fault_code_of_the_reference() {
         return;
     };
     let original = fs::read_to_string(vectors.join("V6/internalconf")).unwrap();
-    let certificates = internal_certificates(&vectors);
+    let certificates = anchor_certificates(&vectors);
     let code = |from: &str, to: &str| {
         assert!(original.contains(from), "{from}");
         let forged = original.replacen(from, to, 1);
@@ -187,7 +180,7 @@ fn inner_boundary_cannot_be_exchanged() {
         return;
     };
     let original = fs::read_to_string(vectors.join("V6/internalconf")).unwrap();
-    let certificates = internal_certificates(&vectors);
+    let certificates = anchor_certificates(&vectors);
     let forged = original.replacen("boundary=CNo5S3hBEIHbDGmANPgi", "boundary=CNo5S3hBEIHbDGmANPg", 1);
     assert!(signed_directory::verify(forged.as_bytes(), &certificates, NOW).is_err());
 }
@@ -214,7 +207,7 @@ fn writing_gives_the_bytes_of_the_reference() {
     };
     let original = fs::read(vectors.join("V6/internalconf")).unwrap();
     let parsed = signed_directory::parse(&original).unwrap();
-    let certificates = internal_certificates(&vectors);
+    let certificates = anchor_certificates(&vectors);
     let directory = parsed.verify(&certificates).unwrap();
     let files: Vec<Vec<u8>> = directory
         .parts

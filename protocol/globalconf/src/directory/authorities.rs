@@ -99,7 +99,10 @@ impl Authorities {
     }
 
     /// CAs with the given subject (DER), in the order of the file.
-    pub(crate) fn with_subject(&self, subject_der: &[u8]) -> impl Iterator<Item = &CaCertificate> {
+    pub(crate) fn with_subject<'a>(
+        &'a self,
+        subject_der: &[u8],
+    ) -> impl Iterator<Item = &'a CaCertificate> + use<'a> {
         self.by_subject
             .get(subject_der)
             .into_iter()

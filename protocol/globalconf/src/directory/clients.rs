@@ -105,11 +105,11 @@ impl Clients {
         self.servers.get(*self.by_id.get(id)?)
     }
 
-    pub(super) fn servers_of(&self, client: &ClientId) -> impl Iterator<Item = &Server> {
+    pub(super) fn servers_of<'a>(&'a self, client: &ClientId) -> impl Iterator<Item = &'a Server> + use<'a> {
         self.at(self.by_client.get(client))
     }
 
-    pub(super) fn servers_at(&self, address: &str) -> impl Iterator<Item = &Server> {
+    pub(super) fn servers_at<'a>(&'a self, address: &str) -> impl Iterator<Item = &'a Server> + use<'a> {
         self.at(self.by_address.get(address))
     }
 

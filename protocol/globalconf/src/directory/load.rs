@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol_pki::digest::DigestAlgorithm;
+use protocol_pki::ocsp::ConfiguredResponder;
 use time::OffsetDateTime;
 
 use super::authorities::Authorities;
 use super::clients::Clients;
-use super::{Files, GlobalConf, GlobalConfError, Instance, MAX_INSTANCES, Problem};
+use super::{Files, GlobalConf, GlobalConfError, Instance, MAX_INSTANCES, OcspMaterial, Problem};
 use crate::layout::{
     self, FETCH_INTERVAL_PARAMS_FILE, INSTANCE_IDENTIFIER_FILE, MONITORING_PARAMS_FILE,
     NEXT_UPDATE_PARAMS_FILE, PRIVATE_PARAMS_FILE, SHARED_PARAMS_FILE,
@@ -78,6 +79,7 @@ impl Loader<'_> {
             private: Arc::new(private),
             private_expires_at,
             optional,
+            ocsp: Arc::new(OcspMaterial::new(&instances)),
             instances,
             problems: Arc::new(self.problems),
         })
@@ -267,4 +269,18 @@ fn taken_over(previous: &Arc<Instance>, expires_at: Option<OffsetDateTime>) -> A
         expires_at,
         ..Instance::clone(previous)
     })
+}
+
+impl OcspMaterial {
+    fn new(instances: &HashMap<String, Arc<Instance>>) -> Self {
+        let mut material = Self::default();
+        for ca in instances.values().flat_map(|instance| &instance.authorities.cas) {
+            material.authorities.push(ca.certificate.clone());
+            let responders = ca.ocsp_responders.iter().filter_map(|responder| responder.certificate.clone());
+            let configured =
+                responders.map(|responder| ConfiguredResponder { authority: ca.certificate.clone(), responder });
+            material.responders.extend(configured);
+        }
+        material
+    }
 }

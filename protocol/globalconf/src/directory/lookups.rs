@@ -130,17 +130,15 @@ impl GlobalConf {
 /// Security servers.
 impl GlobalConf {
     /// Servers on which the member or subsystem is registered or which it owns, in the order of the file.
-    pub fn servers_of<'a>(&'a self, client: &'a ClientId) -> impl Iterator<Item = &'a Server> {
-        let instance = self.instance_named(&client.instance);
-        instance
-            .into_iter()
-            .flat_map(move |instance| instance.clients.servers_of(client))
+    pub fn servers_of<'a>(&'a self, client: &ClientId) -> impl Iterator<Item = &'a Server> + use<'a> {
+        let servers = self.instance_named(&client.instance).map(|instance| instance.clients.servers_of(client));
+        servers.into_iter().flatten()
     }
 
     /// Addresses of the servers of a member or subsystem, without repetition.
     #[must_use]
-    pub fn addresses(&self, client: &ClientId) -> Vec<&str> {
-        let mut addresses: Vec<&str> = Vec::new();
+    pub fn addresses<'a>(&'a self, client: &ClientId) -> Vec<&'a str> {
+        let mut addresses: Vec<&'a str> = Vec::new();
         for address in self
             .servers_of(client)
             .filter_map(|server| server.address.as_deref())
