@@ -56,6 +56,7 @@ impl SignatureAlgorithm {
 
 /// What a key is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum KeyAlgorithm {
     /// RSA, 2048 bits: the reference's default.
     Rsa2048,

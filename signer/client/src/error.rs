@@ -89,6 +89,9 @@ pub enum SignerError {
     /// Something in the signer failed.
     #[error("{0}")]
     Internal(String),
+    /// The user that asks may only read the status and sign.
+    #[error("this user may not change the signer's tokens")]
+    NotPermitted,
 }
 
 impl SignerError {
@@ -120,6 +123,7 @@ impl SignerError {
             Self::LoginFailed(_) => "login_failed",
             Self::LogoutFailed(_) => "logout_failed",
             Self::PinPolicyFailure(_) => "token_pin_policy_failure",
+            Self::NotPermitted => "access_denied",
         }
     }
 

@@ -135,6 +135,9 @@ pub enum FrameError {
     /// There are bytes behind the payload's value.
     #[error("the frame has {0} bytes too many")]
     TrailingBytes(usize),
+    /// The greeting is missing, repeated, or of another version.
+    #[error("a greeting was expected, or one too many came")]
+    Greeting,
     /// The value cannot be encoded.
     #[error("the frame cannot be encoded")]
     Unencodable(#[source] postcard::Error),

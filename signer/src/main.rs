@@ -1,0 +1,192 @@
+//! `kiirtee-signer`: arguments, log, signals.
+
+use std::{
+    error::Error,
+    fs::{File, TryLockError},
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Duration,
+};
+
+use clap::{Parser, Subcommand};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use signer::{
+    auto_login::{self, PinFileError},
+    server::{Server, SocketError},
+    service::{Service, StartError},
+    settings::{Settings, SettingsError},
+    token::{
+        Token,
+        software::{Options, SOFTWARE_TOKEN_ID, SoftwareToken, files::FileError},
+    },
+};
+use signer_client::SignerError;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How long running requests may take at the end.
+const PATIENCE_AT_STOP: Duration = Duration::from_secs(30);
+
+/// Tokens, keys and batch signing, on a Unix socket.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serves until SIGTERM.
+    Run {
+        /// The settings.
+        #[arg(long, env = "KIIRTEE_SIGNER_CONFIG")]
+        config: PathBuf,
+    },
+    /// Gives the software token its first PIN, without a running signer.
+    Init {
+        /// The settings.
+        #[arg(long, env = "KIIRTEE_SIGNER_CONFIG")]
+        config: PathBuf,
+        /// The file with the PIN; by default that of the settings.
+        #[arg(long)]
+        pin_file: Option<PathBuf>,
+    },
+}
+
+#[derive(Debug, thiserror::Error)]
+enum MainError {
+    #[error("settings")]
+    Settings(#[from] SettingsError),
+    #[error("the state directory {path}")]
+    State { path: PathBuf, source: io::Error },
+    #[error("another signer uses {0}")]
+    Locked(PathBuf),
+    #[error("the signer cannot start")]
+    Start(#[from] StartError),
+    #[error("the socket")]
+    Socket(#[from] SocketError),
+    #[error("signals")]
+    Signals(#[source] io::Error),
+    #[error("no PIN for the software token is given")]
+    NoPin,
+    #[error("the PIN file")]
+    PinFile(#[from] PinFileError),
+    #[error("the software token")]
+    Token(#[from] FileError),
+    #[error("the token refuses")]
+    Refused(#[from] SignerError),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let result = match &arguments.command {
+        Command::Run { config } => run(config),
+        Command::Init { config, pin_file } => initialize(config, pin_file.as_deref()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn report(error: &MainError) {
+    let mut text = format!("kiirtee-signer: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    // There is nowhere left to report that standard error is closed.
+    let _ = io::Write::write_all(&mut io::stderr(), format!("{text}\n").as_bytes());
+}
+
+fn run(config: &Path) -> Result<(), MainError> {
+    let settings = Settings::read(config)?;
+    start_log(&settings);
+    forbid_core_dumps();
+    let _lock = lock_state(&settings.state_directory)?;
+    let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(MainError::Signals)?;
+    let service = Service::start(&settings)?;
+    let server = Server::start(&settings, Arc::clone(&service))?;
+    tracing::info!(socket = %settings.socket.display(), version = env!("CARGO_PKG_VERSION"), "listening");
+    signals.forever().next();
+    tracing::info!("stopping");
+    if !server.stop(PATIENCE_AT_STOP) {
+        tracing::warn!("some requests were not answered in time");
+    }
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn initialize(config: &Path, pin_file: Option<&Path>) -> Result<(), MainError> {
+    let settings = Settings::read(config)?;
+    let _lock = lock_state(&settings.state_directory)?;
+    let pin_file = pin_file
+        .or(settings.pin_file.as_deref())
+        .ok_or(MainError::NoPin)?;
+    let pins = auto_login::read(pin_file, &[SOFTWARE_TOKEN_ID])?;
+    let (_, pin) = pins.first().ok_or(MainError::NoPin)?;
+    let options = Options {
+        kdf: settings.software_token,
+        enforce_pin_policy: settings.enforce_pin_policy,
+        batch_signing: settings.signing.batch,
+    };
+    let token = SoftwareToken::load(&settings.state_directory.join("token-0"), options)?;
+    Ok(token.initialize(pin)?)
+}
+
+fn start_log(settings: &Settings) {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
+    if settings.log.json {
+        log.json().init()
+    } else {
+        log.with_ansi(false).init()
+    }
+}
+
+/// Keys must not end in a core file, nor be read by another process of the same user.
+fn forbid_core_dumps() {
+    use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+    if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "core dumps cannot be forbidden");
+    }
+}
+
+/// The lock is held as long as the file is open: two signers would overwrite each other's changes.
+fn lock_state(directory: &Path) -> Result<File, MainError> {
+    let failed = |source| MainError::State {
+        path: directory.to_owned(),
+        source,
+    };
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(failed)?;
+    let path = directory.join("lock");
+    let lock = File::options()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(failed)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(MainError::Locked(directory.to_owned())),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}

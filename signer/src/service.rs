@@ -1,0 +1,291 @@
+//! A request becomes an answer.
+//!
+//! Reading the status is answered at once. Signing goes to the queue of the key. Everything else changes something and
+//! is done by one thread, one after the other.
+
+mod administration;
+mod index;
+mod status;
+
+use std::{
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, RwLock},
+    thread::{self, JoinHandle},
+    time::Instant,
+};
+
+use signer_client::{KeySelector, KeyUsage, Request, Response, SignMessage, SignatureAlgorithm, SignerError};
+
+use crate::{
+    algorithms,
+    auto_login::{self, PinFileError},
+    counters::Counters,
+    registry::{RegistryError, RegistryFile},
+    server::ticket::Ticket,
+    settings::Settings,
+    signing::{Job, Limits, MessageJob, RawJob, check_message},
+    token::{
+        Token,
+        software::{Options, SoftwareToken, files::FileError},
+    },
+};
+use index::{CertificateEntry, Index};
+
+/// Changes that may wait.
+const MAX_WAITING_CHANGES: usize = 64;
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The software token's files.
+    #[error("the software token cannot be read")]
+    Token(#[from] FileError),
+    /// The registry.
+    #[error("the key registry cannot be read")]
+    Registry(#[from] RegistryError),
+    /// The PIN file.
+    #[error("the PIN file cannot be read")]
+    PinFile(#[from] PinFileError),
+    /// No thread for changes.
+    #[error("a thread cannot be started")]
+    Thread(#[source] std::io::Error),
+}
+
+/// What the user at the other end of a connection may ask.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    /// Everything.
+    Administrator,
+    /// The status, and signatures.
+    Signing,
+}
+
+/// Tokens, registry and queues.
+#[derive(Debug)]
+pub struct Service {
+    tokens: Vec<Arc<dyn Token>>,
+    registry: RegistryFile,
+    index: RwLock<Arc<Index>>,
+    counters: Arc<Counters>,
+    limits: Limits,
+    changes: Mutex<Option<Changes>>,
+}
+
+#[derive(Debug)]
+struct Changes {
+    queue: flume::Sender<(Request, Ticket)>,
+    thread: JoinHandle<()>,
+}
+
+impl Service {
+    /// Reads tokens and registry, logs in with the PIN file, and starts the thread for changes.
+    ///
+    /// # Errors
+    /// See [`StartError`]. A wrong PIN in the PIN file is logged, not an error.
+    pub fn start(settings: &Settings) -> Result<Arc<Self>, StartError> {
+        let service = Arc::new(Self::load(settings)?);
+        if let Some(path) = &settings.pin_file {
+            service.log_in(path)?;
+        }
+        let (queue, changes) = flume::bounded(MAX_WAITING_CHANGES);
+        let changer = Arc::clone(&service);
+        let thread = thread::Builder::new()
+            .name("changes".to_owned())
+            .spawn(move || changer.make_changes(&changes))
+            .map_err(StartError::Thread)?;
+        *service.changes() = Some(Changes { queue, thread });
+        Ok(service)
+    }
+
+    fn load(settings: &Settings) -> Result<Self, StartError> {
+        let tokens = load_tokens(settings)?;
+        let registry = RegistryFile::load(&settings.state_directory.join("keys.json"))?;
+        let signing = &settings.signing;
+        let (max_batch, max_queue) = (signing.max_batch, signing.max_queue);
+        let service = Self {
+            tokens,
+            registry,
+            index: RwLock::default(),
+            counters: Arc::default(),
+            limits: Limits {
+                max_batch,
+                max_queue,
+                timeout: signing.timeout(),
+            },
+            changes: Mutex::new(None),
+        };
+        service.adopt_keys();
+        service.rebuild_index();
+        Ok(service)
+    }
+
+    /// A crash between the token and the registry leaves a key without a record.
+    fn adopt_keys(&self) {
+        let registry = self.registry.current();
+        for token in &self.tokens {
+            let keys = token.keys();
+            if keys.iter().all(|key| registry.keys.contains_key(&key.id)) {
+                continue;
+            }
+            match self
+                .registry
+                .change(|registry| Ok(registry.adopt(token.id(), keys)))
+            {
+                Ok(count) => tracing::warn!(token = token.id(), count, "keys without a record were adopted"),
+                Err(error) => tracing::error!(token = token.id(), %error, "keys cannot be adopted"),
+            }
+        }
+    }
+
+    fn log_in(&self, pin_file: &Path) -> Result<(), PinFileError> {
+        let ids: Vec<_> = self.tokens.iter().map(|token| token.id()).collect();
+        for (id, pin) in auto_login::read(pin_file, &ids)? {
+            let Some(token) = self.tokens.iter().find(|token| token.id() == id) else {
+                continue;
+            };
+            match token.login(&pin) {
+                Ok(()) => tracing::info!(token = id, "logged in with the PIN file"),
+                Err(error) => tracing::error!(token = id, code = error.fault_code(), %error, "the PIN file"),
+            }
+        }
+        Ok(())
+    }
+
+    fn changes(&self) -> std::sync::MutexGuard<'_, Option<Changes>> {
+        self.changes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn index(&self) -> Arc<Index> {
+        Arc::clone(&self.index.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn rebuild_index(&self) {
+        let index = Index::build(&self.registry.current(), &self.index(), |record| {
+            let token = self.tokens.iter().find(|token| token.id() == record.token)?;
+            Some(index::new_key(record, token, &self.counters, self.limits))
+        });
+        *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
+    }
+
+    /// Answers the request, now or later.
+    pub fn dispatch(&self, role: Role, request: Request, ticket: Ticket) {
+        match request {
+            Request::Status => ticket.answer(Ok(Response::Status(self.status()))),
+            Request::SignMessage(message) => self.sign_message(message, ticket),
+            Request::SignData { key, algorithm, data } => {
+                let digest = algorithms::digest(algorithm.digest()).digest(&data);
+                self.sign_digest(&key, algorithm, digest.to_vec(), ticket);
+            }
+            Request::SignDigest {
+                key,
+                algorithm,
+                digest,
+            } => {
+                self.sign_digest(&key, algorithm, digest.to_vec(), ticket);
+            }
+            _ if role != Role::Administrator => ticket.answer(Err(SignerError::NotPermitted)),
+            change => self.queue_change(change, ticket),
+        }
+    }
+
+    fn sign_message(&self, message: SignMessage, ticket: Ticket) {
+        let index = self.index();
+        let found = index.certificate(message.certificate).and_then(signing_key);
+        let job = found.and_then(|entry| Ok((entry, check_message(&message)?)));
+        match job {
+            Err(error) => ticket.answer(Err(error)),
+            Ok((CertificateEntry { certificate, key, .. }, parts)) => {
+                let SignMessage {
+                    intermediates,
+                    ocsp_responses,
+                    ..
+                } = message;
+                let (certificate, since) = (Arc::clone(certificate), Instant::now());
+                let job = MessageJob {
+                    certificate,
+                    intermediates,
+                    ocsp_responses,
+                    parts,
+                    since,
+                    ticket,
+                };
+                key.worker.submit(Job::Message(job));
+            }
+        }
+    }
+
+    fn sign_digest(&self, key: &KeySelector, algorithm: SignatureAlgorithm, digest: Vec<u8>, ticket: Ticket) {
+        let index = self.index();
+        let found = match key {
+            KeySelector::Key(id) => index.key(id),
+            KeySelector::Certificate(name) => index.certificate(*name).map(|entry| &entry.key),
+        };
+        match found {
+            Err(error) => ticket.answer(Err(error)),
+            Ok(_) if digest.len() != algorithm.digest().length() => {
+                ticket.answer(Err(SignerError::InvalidRequest(
+                    "the digest has the wrong length".to_owned(),
+                )));
+            }
+            Ok(key) => {
+                key.worker.submit(Job::Raw(RawJob {
+                    algorithm,
+                    digest,
+                    since: Instant::now(),
+                    ticket,
+                }));
+            }
+        }
+    }
+
+    fn queue_change(&self, change: Request, ticket: Ticket) {
+        let queue = self.changes().as_ref().map(|changes| changes.queue.clone());
+        let refused = match queue {
+            Some(queue) => queue
+                .try_send((change, ticket))
+                .err()
+                .map(flume::TrySendError::into_inner),
+            None => Some((change, ticket)),
+        };
+        if let Some((_, ticket)) = refused {
+            self.counters.refused();
+            ticket.answer(Err(SignerError::Busy));
+        }
+    }
+
+    /// Waits until everything that was accepted is answered, and ends the threads.
+    pub fn finish(&self) {
+        let changes = self.changes().take();
+        if let Some(Changes { queue, thread }) = changes {
+            drop(queue);
+            // A panic was reported by its own thread.
+            let _ = thread.join();
+        }
+        self.index().keys().for_each(|key| key.worker.finish());
+    }
+}
+
+/// Only a registered and active certificate of a signing key signs messages.
+fn signing_key(entry: &CertificateEntry) -> Result<&CertificateEntry, SignerError> {
+    if entry.key.usage != KeyUsage::Signing {
+        return Err(SignerError::WrongCertificateUsage(
+            "its key is not a signing key".to_owned(),
+        ));
+    }
+    if !entry.usable {
+        return Err(SignerError::CannotSign(
+            "the certificate is not registered and active".to_owned(),
+        ));
+    }
+    Ok(entry)
+}
+
+fn load_tokens(settings: &Settings) -> Result<Vec<Arc<dyn Token>>, FileError> {
+    let options = Options {
+        kdf: settings.software_token,
+        enforce_pin_policy: settings.enforce_pin_policy,
+        batch_signing: settings.signing.batch,
+    };
+    let software = SoftwareToken::load(&settings.state_directory.join("token-0"), options)?;
+    Ok(vec![Arc::new(software)])
+}

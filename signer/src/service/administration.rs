@@ -1,0 +1,153 @@
+//! Everything that changes tokens, keys or certificates.
+
+use signer_client::{KeyAlgorithm, KeyUsage, Outcome, Request, Response, SignerError};
+
+use super::{Service, status};
+use crate::{
+    certificates, csr,
+    registry::{CsrRecord, KeyRecord},
+    server::ticket::Ticket,
+    token::Token,
+};
+
+/// Most bytes of a key's label.
+const MAX_LABEL_BYTES: usize = 256;
+
+impl Service {
+    pub(super) fn make_changes(&self, changes: &flume::Receiver<(Request, Ticket)>) {
+        while let Ok((request, ticket)) = changes.recv() {
+            let name = name(&request);
+            let outcome = self.change(request);
+            match &outcome {
+                Ok(_) => tracing::info!(change = name, "done"),
+                Err(error) => tracing::warn!(change = name, code = error.fault_code(), %error, "refused"),
+            }
+            self.rebuild_index();
+            ticket.answer(outcome);
+        }
+    }
+
+    fn change(&self, request: Request) -> Outcome {
+        match request {
+            Request::InitToken { token, pin } => done(self.token(&token)?.initialize(&pin)),
+            Request::Login { token, pin } => done(self.token(&token)?.login(&pin)),
+            Request::Logout { token } => done(self.token(&token)?.logout()),
+            Request::ChangePin { token, old, new } => done(self.token(&token)?.change_pin(&old, &new)),
+            Request::GenerateKey {
+                token,
+                label,
+                algorithm,
+                usage,
+            } => self.generate_key(&token, &label, algorithm, usage),
+            Request::DeleteKey { key } => self.delete_key(&key),
+            request @ Request::GenerateCsr { .. } => self.generate_csr(request),
+            Request::DeleteCsr { csr } => done(self.registry.change(|registry| csr::forget(registry, &csr))),
+            Request::ImportCertificate(import) => {
+                let record = self
+                    .registry
+                    .change(|registry| certificates::import(registry, &import))?;
+                Ok(Response::Certificate(status::describe_certificate(&record)))
+            }
+            Request::SetCertificateStatus { certificate, status } => done(self.registry.change(|registry| {
+                registry.certificate_mut(certificate)?.status = status;
+                Ok(())
+            })),
+            Request::SetCertificateActive { certificate, active } => done(self.registry.change(|registry| {
+                registry.certificate_mut(certificate)?.active = active;
+                Ok(())
+            })),
+            Request::DeleteCertificate { certificate } => done(
+                self.registry
+                    .change(|registry| certificates::delete(registry, certificate)),
+            ),
+            Request::Status
+            | Request::SignMessage(_)
+            | Request::SignData { .. }
+            | Request::SignDigest { .. } => Err(SignerError::Internal("not a change".to_owned())),
+        }
+    }
+
+    fn token(&self, id: &str) -> Result<&dyn Token, SignerError> {
+        let found = self.tokens.iter().find(|token| token.id() == id);
+        found
+            .map(AsRef::as_ref)
+            .ok_or_else(|| SignerError::TokenNotFound(id.to_owned()))
+    }
+
+    fn generate_key(&self, token: &str, label: &str, algorithm: KeyAlgorithm, usage: KeyUsage) -> Outcome {
+        if label.len() > MAX_LABEL_BYTES {
+            return Err(SignerError::InvalidRequest("the label is too long".to_owned()));
+        }
+        let key = self.token(token)?.generate_key(label, algorithm, usage)?;
+        let record = KeyRecord::new(token, key);
+        let described = status::describe_key(&record, true);
+        self.registry.change(|registry| {
+            registry.keys.insert(record.id.clone(), record);
+            Ok(())
+        })?;
+        Ok(Response::Key(described))
+    }
+
+    /// The token first: if the process dies in between, the key can be deleted again, and does not come back.
+    fn delete_key(&self, id: &str) -> Outcome {
+        let token = self.registry.current().key(id)?.token.clone();
+        self.token(&token)?.delete_key(id)?;
+        done(self.registry.change(|registry| {
+            registry.keys.remove(id);
+            Ok(())
+        }))
+    }
+
+    fn generate_csr(&self, request: Request) -> Outcome {
+        let Request::GenerateCsr {
+            key,
+            subject,
+            dns_names,
+            client,
+            format,
+        } = request
+        else {
+            return Err(SignerError::Internal(
+                "not a certificate signing request".to_owned(),
+            ));
+        };
+        let record = self.registry.current().key(&key)?.clone();
+        let token = self.token(&record.token)?;
+        let made = csr::make(&record, token, &subject, &dns_names, format)?;
+        let remembered = CsrRecord {
+            id: made.id.clone(),
+            subject: made.subject,
+            client,
+        };
+        self.registry
+            .change(|registry| csr::remember(registry, &key, remembered))?;
+        Ok(Response::Csr(signer_client::GeneratedCsr {
+            id: made.id,
+            csr: made.encoded.into(),
+        }))
+    }
+}
+
+fn done(result: Result<(), SignerError>) -> Outcome {
+    result.map(|()| Response::Done)
+}
+
+const fn name(request: &Request) -> &'static str {
+    match request {
+        Request::InitToken { .. } => "init token",
+        Request::Login { .. } => "login",
+        Request::Logout { .. } => "logout",
+        Request::ChangePin { .. } => "change PIN",
+        Request::GenerateKey { .. } => "generate key",
+        Request::DeleteKey { .. } => "delete key",
+        Request::GenerateCsr { .. } => "generate CSR",
+        Request::DeleteCsr { .. } => "delete CSR",
+        Request::ImportCertificate(_) => "import certificate",
+        Request::SetCertificateStatus { .. } => "set certificate status",
+        Request::SetCertificateActive { .. } => "set certificate active",
+        Request::DeleteCertificate { .. } => "delete certificate",
+        Request::Status | Request::SignMessage(_) | Request::SignData { .. } | Request::SignDigest { .. } => {
+            "none"
+        }
+    }
+}

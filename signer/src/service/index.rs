@@ -1,0 +1,102 @@
+//! Finds the key of a request without a search. Rebuilt at every change; queues of unchanged keys go on.
+
+use std::{collections::HashMap, sync::Arc};
+
+use protocol_pki::certificate::Certificate;
+use signer_client::{CertificateSha256, CertificateStatus, KeyUsage, SignerError};
+
+use crate::{
+    counters::Counters,
+    registry::{KeyRecord, Registry},
+    signing::{Limits, Worker},
+    token::Token,
+};
+
+/// A key and its queue.
+#[derive(Debug)]
+pub(super) struct KeyEntry {
+    pub(super) usage: KeyUsage,
+    pub(super) worker: Worker,
+}
+
+/// A certificate and its key.
+#[derive(Debug)]
+pub(super) struct CertificateEntry {
+    pub(super) certificate: Arc<Certificate>,
+    pub(super) key: Arc<KeyEntry>,
+    /// Registered and active.
+    pub(super) usable: bool,
+}
+
+/// Keys by id, certificates by SHA-256.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    keys: HashMap<String, Arc<KeyEntry>>,
+    certificates: HashMap<CertificateSha256, CertificateEntry>,
+}
+
+pub(super) fn new_key(
+    record: &KeyRecord,
+    token: &Arc<dyn Token>,
+    counters: &Arc<Counters>,
+    limits: Limits,
+) -> Arc<KeyEntry> {
+    let (token, counters) = (Arc::clone(token), Arc::clone(counters));
+    let worker = Worker::new(record.id.clone(), record.algorithm, token, counters, limits);
+    Arc::new(KeyEntry {
+        usage: record.usage,
+        worker,
+    })
+}
+
+impl Index {
+    /// The index of a registry. Keys that `previous` has are taken from it; `new_key` gives none for a key whose token
+    /// is not there.
+    pub(super) fn build(
+        registry: &Registry,
+        previous: &Self,
+        new_key: impl Fn(&KeyRecord) -> Option<Arc<KeyEntry>>,
+    ) -> Self {
+        let mut index = Self::default();
+        for record in registry.keys.values() {
+            let known = previous.keys.get(&record.id).cloned();
+            if let Some(key) = known.or_else(|| new_key(record)) {
+                index.add_certificates(record, &key);
+                index.keys.insert(record.id.clone(), key);
+            }
+        }
+        index
+    }
+
+    fn add_certificates(&mut self, record: &KeyRecord, key: &Arc<KeyEntry>) {
+        for found in &record.certificates {
+            let Ok(certificate) = Certificate::from_der(&found.der) else {
+                tracing::error!(key = record.id, certificate = %found.sha256(), "a certificate cannot be read");
+                continue;
+            };
+            let usable = found.active && found.status == CertificateStatus::Registered;
+            let entry = CertificateEntry {
+                certificate: Arc::new(certificate),
+                key: Arc::clone(key),
+                usable,
+            };
+            self.certificates.insert(found.sha256(), entry);
+        }
+    }
+
+    pub(super) fn keys(&self) -> impl Iterator<Item = &Arc<KeyEntry>> {
+        self.keys.values()
+    }
+
+    pub(super) fn key(&self, id: &str) -> Result<&Arc<KeyEntry>, SignerError> {
+        self.keys
+            .get(id)
+            .ok_or_else(|| SignerError::KeyNotFound(id.to_owned()))
+    }
+
+    pub(super) fn certificate(&self, name: CertificateSha256) -> Result<&CertificateEntry, SignerError> {
+        self.certificates
+            .get(&name)
+            .ok_or_else(|| SignerError::CertificateNotFound(name.to_string()))
+    }
+}

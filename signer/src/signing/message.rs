@@ -1,0 +1,126 @@
+//! One signature for one or many messages.
+
+use std::sync::Arc;
+
+use protocol_pki::{
+    algorithm::SignatureAlgorithm as XmlAlgorithm, certificate::Certificate, digest,
+    public_key::ecdsa_der_to_xml,
+};
+use protocol_signature::{
+    document::{Builder, Signed, Unsigned},
+    hash_chain::{Batch, PartDigest},
+};
+use signer_client::{Blob, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm, SignedMessage, SignerError};
+use time::OffsetDateTime;
+
+use super::job::MessageJob;
+
+/// The digest of every message signature (wire.md 3.2).
+const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha512;
+const XML_DIGEST: digest::DigestAlgorithm = digest::DigestAlgorithm::Sha512;
+
+/// A signature over a batch.
+#[derive(Debug)]
+pub(super) enum Signature {
+    /// A lone message of one part.
+    Plain(SignedMessage),
+    /// Anything else: a hash chain for each message, in their order.
+    Chained {
+        signature_xml: Blob,
+        hash_chain_result: Blob,
+        hash_chains: Vec<Blob>,
+    },
+}
+
+/// What all messages of a batch share: that of the first (wire.md 3.3).
+pub(super) struct Signing<'a> {
+    pub(super) key: KeyAlgorithm,
+    pub(super) certificate: &'a Arc<Certificate>,
+    pub(super) intermediates: &'a [Certificate],
+    pub(super) ocsp_responses: Vec<Vec<u8>>,
+    pub(super) at: OffsetDateTime,
+}
+
+impl Signing<'_> {
+    /// Signs the messages; `sign` makes the signature value over a digest.
+    pub(super) fn sign(
+        &self,
+        messages: &mut [MessageJob],
+        sign: impl FnOnce(SignatureAlgorithm, &[u8]) -> Result<Vec<u8>, SignerError>,
+    ) -> Result<Signature, SignerError> {
+        if let [MessageJob { parts, .. }] = &*messages
+            && let [part] = parts.as_slice()
+        {
+            let signature_xml = self.document(Signed::Message(part), sign)?;
+            return Ok(Signature::Plain(SignedMessage {
+                signature_xml,
+                hash_chain_result: None,
+                hash_chain: None,
+            }));
+        }
+        let parts: Vec<Vec<PartDigest>> = messages
+            .iter_mut()
+            .map(|job| std::mem::take(&mut job.parts))
+            .collect();
+        let count = parts.len();
+        let batch = Batch::build(XML_DIGEST, parts).map_err(cannot_sign)?;
+        let signature_xml = self.document(Signed::HashChainResult(batch.result_xml()), sign)?;
+        let hash_chains: Option<Vec<Blob>> = (0..count)
+            .map(|index| batch.chain_xml(index).map(Blob::from))
+            .collect();
+        let hash_chains = hash_chains.ok_or_else(|| cannot_sign("a message is missing in its batch"))?;
+        Ok(Signature::Chained {
+            signature_xml,
+            hash_chain_result: batch.result_xml().into(),
+            hash_chains,
+        })
+    }
+
+    fn document(
+        &self,
+        signed: Signed<'_>,
+        sign: impl FnOnce(SignatureAlgorithm, &[u8]) -> Result<Vec<u8>, SignerError>,
+    ) -> Result<Blob, SignerError> {
+        let unsigned = self.unsigned(signed)?;
+        let value = sign(
+            self.key.message_signature(DIGEST),
+            &unsigned.to_be_signed_digest(),
+        )?;
+        let value = self.for_xml(value)?;
+        Ok(unsigned.finish(&value).map_err(cannot_sign)?.into())
+    }
+
+    fn unsigned(&self, signed: Signed<'_>) -> Result<Unsigned, SignerError> {
+        let builder = Builder {
+            certificate: self.certificate,
+            intermediates: self.intermediates,
+            ocsp_responses: &self.ocsp_responses,
+            signing_time: self.at,
+            algorithm: xml_algorithm(self.key),
+            signed,
+        };
+        builder.build().map_err(cannot_sign)
+    }
+
+    /// XML signatures have ECDSA values as `r||s` (wire.md 3.2).
+    fn for_xml(&self, value: Vec<u8>) -> Result<Vec<u8>, SignerError> {
+        let field_bytes = match self.key {
+            KeyAlgorithm::EcP256 => 32,
+            KeyAlgorithm::EcP384 => 48,
+            KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => return Ok(value),
+        };
+        ecdsa_der_to_xml(&value, field_bytes).map_err(cannot_sign)
+    }
+}
+
+const fn xml_algorithm(key: KeyAlgorithm) -> XmlAlgorithm {
+    if key.is_rsa() {
+        XmlAlgorithm::RsaPkcs1(XML_DIGEST)
+    } else {
+        XmlAlgorithm::Ecdsa(XML_DIGEST)
+    }
+}
+
+fn cannot_sign(reason: impl std::fmt::Display) -> SignerError {
+    SignerError::CannotSign(reason.to_string())
+}

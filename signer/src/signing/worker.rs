@@ -1,0 +1,248 @@
+//! The thread of a key.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use protocol_pki::certificate::Certificate;
+use signer_client::{Blob, KeyAlgorithm, Response, SignerError};
+use time::OffsetDateTime;
+
+use super::{
+    job::{Job, MessageJob, RawJob},
+    message::{Signature, Signing},
+};
+use crate::{counters::Counters, server::ticket, token::Token};
+
+/// What bounds the work of a key.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// The most messages that share a signature; 1 where batches are not wanted.
+    pub max_batch: usize,
+    /// The most requests that wait.
+    pub max_queue: usize,
+    /// How long a request may wait.
+    pub timeout: Duration,
+}
+
+/// The queue of a key. Its thread starts with the first request, and ends when the worker is dropped and the queue is
+/// empty.
+#[derive(Debug)]
+pub struct Worker {
+    context: Context,
+    thread: Mutex<Option<(flume::Sender<Job>, JoinHandle<()>)>>,
+}
+
+#[derive(Clone, Debug)]
+struct Context {
+    key: String,
+    algorithm: KeyAlgorithm,
+    token: Arc<dyn Token>,
+    counters: Arc<Counters>,
+    limits: Limits,
+}
+
+impl Worker {
+    /// The worker of a key of a token.
+    #[must_use]
+    pub fn new(
+        key: String,
+        algorithm: KeyAlgorithm,
+        token: Arc<dyn Token>,
+        counters: Arc<Counters>,
+        limits: Limits,
+    ) -> Self {
+        let max_batch = if token.batch_signing() {
+            limits.max_batch
+        } else {
+            1
+        };
+        let limits = Limits { max_batch, ..limits };
+        Self {
+            context: Context {
+                key,
+                algorithm,
+                token,
+                counters,
+                limits,
+            },
+            thread: Mutex::new(None),
+        }
+    }
+
+    /// Queues a request; if the queue is full, it is answered so.
+    pub fn submit(&self, job: Job) {
+        let queue = match self.queue() {
+            Ok(queue) => queue,
+            Err(error) => {
+                return refuse(
+                    job,
+                    SignerError::Internal(format!("no thread for the key: {error}")),
+                );
+            }
+        };
+        self.context.counters.queue(queue.len() + 1);
+        if let Err(error) = queue.try_send(job) {
+            self.context.counters.refused();
+            refuse(error.into_inner(), SignerError::Busy);
+        }
+    }
+
+    fn queue(&self) -> std::io::Result<flume::Sender<Job>> {
+        let mut running = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((queue, _)) = &*running {
+            return Ok(queue.clone());
+        }
+        let (queue, jobs) = flume::bounded(self.context.limits.max_queue);
+        let context = self.context.clone();
+        let name = format!("key-{}", context.key.get(..8).unwrap_or(&context.key));
+        let handle = thread::Builder::new()
+            .name(name)
+            .spawn(move || context.run(&jobs))?;
+        *running = Some((queue.clone(), handle));
+        Ok(queue)
+    }
+
+    /// Waits until everything in the queue is answered.
+    pub fn finish(&self) {
+        let running = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((queue, handle)) = running {
+            drop(queue);
+            // A panic was reported by its own thread; its requests are answered by their tickets.
+            let _ = handle.join();
+        }
+    }
+}
+
+fn refuse(job: Job, error: SignerError) {
+    match job {
+        Job::Message(MessageJob { ticket, .. }) | Job::Raw(RawJob { ticket, .. }) => {
+            ticket.answer(Err(error))
+        }
+    }
+}
+
+impl Context {
+    fn run(&self, jobs: &flume::Receiver<Job>) {
+        let mut intermediates = Intermediates::default();
+        while let Ok(first) = jobs.recv() {
+            let mut messages = VecDeque::new();
+            self.take(first, &mut messages);
+            while messages.len() < self.limits.max_batch
+                && let Ok(next) = jobs.try_recv()
+            {
+                self.take(next, &mut messages);
+            }
+            while !messages.is_empty() {
+                self.sign_batch(&mut messages, &mut intermediates);
+            }
+        }
+    }
+
+    /// Signs what is signed alone, puts the message to the others, drops what waited too long.
+    fn take(&self, job: Job, messages: &mut VecDeque<MessageJob>) {
+        match job {
+            Job::Message(job) if self.is_due(job.since, &job.ticket) => messages.push_back(job),
+            Job::Raw(job) if self.is_due(job.since, &job.ticket) => {
+                let value = self.token.sign_digest(&self.key, job.algorithm, &job.digest);
+                self.counters.signature();
+                job.ticket
+                    .answer(value.map(|value| Response::Signature(value.into())));
+            }
+            late => refuse(late, SignerError::TimedOut),
+        }
+    }
+
+    fn is_due(&self, since: Instant, ticket: &ticket::Ticket) -> bool {
+        let late = since.elapsed() >= self.limits.timeout;
+        if late {
+            self.counters.expired();
+        }
+        !late && !ticket.is_abandoned()
+    }
+
+    /// Signs the first message together with the others of the same certificate.
+    fn sign_batch(&self, messages: &mut VecDeque<MessageJob>, cache: &mut Intermediates) {
+        let Some(first) = messages.pop_front() else { return };
+        let intermediates = match cache.parse(&first.intermediates) {
+            Ok(intermediates) => intermediates,
+            Err(error) => return first.ticket.answer(Err(error)),
+        };
+        let certificate = Arc::clone(&first.certificate);
+        let ocsp_responses = first
+            .ocsp_responses
+            .iter()
+            .map(|response| response.to_vec())
+            .collect();
+        let mut batch = vec![first];
+        let (same, others) = std::mem::take(messages)
+            .into_iter()
+            .partition::<Vec<_>, _>(|job| job.certificate.as_der() == certificate.as_der());
+        batch.extend(same);
+        *messages = others.into();
+        let at = OffsetDateTime::now_utc();
+        let signing = Signing {
+            key: self.algorithm,
+            certificate: &certificate,
+            intermediates,
+            ocsp_responses,
+            at,
+        };
+        let signature = signing.sign(&mut batch, |algorithm, digest| {
+            self.counters.signature();
+            self.token.sign_digest(&self.key, algorithm, digest)
+        });
+        self.answer(batch, signature);
+    }
+
+    fn answer(&self, batch: Vec<MessageJob>, signature: Result<Signature, SignerError>) {
+        let count = batch.len();
+        let mut tickets = batch.into_iter().map(|job| job.ticket);
+        match signature {
+            Ok(Signature::Plain(message)) => {
+                self.counters.batch(1);
+                tickets.for_each(|ticket| ticket.answer(Ok(Response::SignedMessage(message.clone()))));
+            }
+            Ok(Signature::Chained {
+                signature_xml,
+                hash_chain_result,
+                hash_chains,
+            }) => {
+                self.counters.batch(count);
+                ticket::answer_batch(
+                    &signature_xml,
+                    &hash_chain_result,
+                    tickets.zip(hash_chains).collect(),
+                );
+            }
+            Err(error) => {
+                tracing::warn!(key = self.key, messages = count, code = error.fault_code(), %error, "cannot sign");
+                tickets
+                    .by_ref()
+                    .for_each(|ticket| ticket.answer(Err(error.clone())));
+            }
+        }
+    }
+}
+
+/// The intermediate certificates of the last batch: those of the next are nearly always the same.
+#[derive(Default)]
+struct Intermediates {
+    der: Vec<Blob>,
+    parsed: Vec<Certificate>,
+}
+
+impl Intermediates {
+    fn parse(&mut self, der: &[Blob]) -> Result<&[Certificate], SignerError> {
+        if self.der != der {
+            let parsed: Result<Vec<_>, _> = der.iter().map(|der| Certificate::from_der(der)).collect();
+            self.parsed = parsed
+                .map_err(|error| SignerError::InvalidRequest(format!("intermediate certificate: {error}")))?;
+            self.der = der.to_vec();
+        }
+        Ok(&self.parsed)
+    }
+}
