@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod trust;
+
 use std::path::{Path, PathBuf};
 
 use protocol_signature::asic::{self, Container, Limits};
@@ -16,22 +18,22 @@ fn folder() -> Option<PathBuf> {
 }
 
 /// A file of the vectors, or `None` when there are no vectors.
-pub fn file(name: &str) -> Option<Vec<u8>> {
+pub(crate) fn file(name: &str) -> Option<Vec<u8>> {
     Some(std::fs::read(folder()?.join(name)).unwrap())
 }
 
 /// A file of the vectors' folder `signatures`.
-pub fn signature(name: &str) -> Option<Vec<u8>> {
+pub(crate) fn signature(name: &str) -> Option<Vec<u8>> {
     file(&format!("signatures/{name}"))
 }
 
 /// A container of the vectors.
-pub fn asic(name: &str) -> Option<Container> {
+pub(crate) fn asic(name: &str) -> Option<Container> {
     Some(asic::read(&file(&format!("asic/{name}"))?, &Limits::default()).unwrap())
 }
 
 /// The committed corpus of one parser: name and bytes of each file.
-pub fn corpus(parser: &str) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn corpus(parser: &str) -> Vec<(String, Vec<u8>)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/corpus")
         .join(parser);
