@@ -1,0 +1,191 @@
+//! `Content-Type` values (RFC 2045 5.1).
+
+use super::TransportError;
+
+/// Longest value that is read, in bytes.
+pub const MAX_CONTENT_TYPE_LENGTH: usize = 4096;
+
+/// Longest boundary (RFC 2046 5.1.1 says 70; the reference's clients stay below, some toolkits do not).
+pub const MAX_BOUNDARY_LENGTH: usize = 200;
+
+/// A content type: its essence in lower case, its parameters, and the text as it was received.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContentType {
+    raw: String,
+    essence: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl ContentType {
+    /// Reads a value such as `multipart/related; type="text/xml"; boundary=x`. Parameters that make no sense are
+    /// left out.
+    ///
+    /// # Errors
+    /// When the value is longer than [`MAX_CONTENT_TYPE_LENGTH`] or is no `type/subtype`.
+    pub fn parse(value: &str) -> Result<Self, TransportError> {
+        let invalid = || TransportError::InvalidContentType(value.chars().take(100).collect());
+        if value.len() > MAX_CONTENT_TYPE_LENGTH {
+            return Err(invalid());
+        }
+        let (essence, rest) = value.split_once(';').unwrap_or((value, ""));
+        let essence = essence.trim().to_ascii_lowercase();
+        let is_token =
+            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && b != b'/');
+        if !essence
+            .split_once('/')
+            .is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+        {
+            return Err(invalid());
+        }
+        Ok(Self {
+            raw: value.to_owned(),
+            essence,
+            parameters: parse_parameters(rest),
+        })
+    }
+
+    /// The value as received.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.raw
+    }
+
+    /// `type/subtype` in lower case.
+    #[must_use]
+    pub fn essence(&self) -> &str {
+        &self.essence
+    }
+
+    /// Whether `type/subtype` is `essence`, which must be lower case.
+    #[must_use]
+    pub fn is(&self, essence: &str) -> bool {
+        self.essence == essence
+    }
+
+    /// A parameter, its name in any case, its value unquoted.
+    #[must_use]
+    pub fn parameter(&self, name: &str) -> Option<&str> {
+        self.parameters
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The `charset` parameter.
+    #[must_use]
+    pub fn charset(&self) -> Option<&str> {
+        self.parameter("charset").filter(|charset| !charset.is_empty())
+    }
+
+    /// The `boundary` parameter of a multipart type.
+    ///
+    /// # Errors
+    /// When it is missing, too long or holds characters that no boundary can.
+    pub fn boundary(&self) -> Result<&str, TransportError> {
+        self.parameter("boundary")
+            .filter(|boundary| is_boundary(boundary))
+            .ok_or_else(|| TransportError::MissingBoundary(self.essence.clone()))
+    }
+}
+
+/// Visible ASCII and inner spaces. More than RFC 2046 allows, but nothing that could end a line.
+pub(super) fn is_boundary(text: &str) -> bool {
+    (1..=MAX_BOUNDARY_LENGTH).contains(&text.len())
+        && text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
+        && !text.ends_with(' ')
+}
+
+fn parse_parameters(mut rest: &str) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    while !rest.is_empty() {
+        let (parameter, after) = split_parameter(rest);
+        rest = after;
+        if let Some((name, value)) = parameter.split_once('=') {
+            out.push((name.trim().to_owned(), unquote(value.trim())));
+        }
+    }
+    out
+}
+
+/// Cuts at the next `;` outside quotes.
+fn split_parameter(text: &str) -> (&str, &str) {
+    let (mut quoted, mut escaped) = (false, false);
+    for (index, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b';' if !quoted => {
+                return (
+                    text.get(..index).unwrap_or_default(),
+                    text.get(index + 1..).unwrap_or_default(),
+                );
+            }
+            _ => {}
+        }
+    }
+    (text, "")
+}
+
+fn unquote(value: &str) -> String {
+    let Some(inner) = value.strip_prefix('"') else {
+        return value.to_owned();
+    };
+    let mut out = String::with_capacity(inner.len());
+    let mut chars = inner.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '"' => break,
+            '\\' => out.extend(chars.next()),
+            _ => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_essence_and_parameters() {
+        let value = "Multipart/Related; type=\"text/xml\"; start=\"<root;part>\"; Boundary=\"a b\\\"c\";charset=UTF-8";
+        let parsed = ContentType::parse(value).unwrap();
+        assert_eq!(parsed.essence(), "multipart/related");
+        assert_eq!(parsed.parameter("start"), Some("<root;part>"));
+        assert_eq!(parsed.boundary().unwrap(), "a b\"c");
+        assert_eq!(parsed.charset(), Some("UTF-8"));
+        assert_eq!(parsed.as_str(), value);
+    }
+
+    #[test]
+    fn refuses_what_is_no_type() {
+        for wrong in ["", "text", "/xml", "text/", "text/x y", ";a=b", "a/b/c"] {
+            assert!(ContentType::parse(wrong).is_err(), "{wrong}");
+        }
+        let missing = ContentType::parse("multipart/mixed; charset=UTF-8").unwrap();
+        assert_eq!(
+            missing.boundary().unwrap_err().fault_code(),
+            "invalid_content_type"
+        );
+        assert!(
+            ContentType::parse("a/b;boundary=\"\"")
+                .unwrap()
+                .boundary()
+                .is_err()
+        );
+        assert!(
+            ContentType::parse("a/b;boundary=\"x\r\n\"")
+                .unwrap()
+                .boundary()
+                .is_err()
+        );
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn never_panics(value in ".{0,80}") {
+            let _ = ContentType::parse(&value).map(|parsed| parsed.boundary().map(str::to_owned));
+        }
+    }
+}

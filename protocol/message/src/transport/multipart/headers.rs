@@ -1,0 +1,183 @@
+//! Header blocks of parts.
+
+use crate::transport::TransportError;
+
+/// Most header lines of a part (the reference's parser has the same limit).
+pub const MAX_HEADERS: usize = 1000;
+/// Longest header line in bytes (the reference's parser has the same limit).
+pub const MAX_HEADER_LINE: usize = 10_000;
+/// Largest header block of a part in bytes.
+pub const MAX_HEADER_BLOCK: usize = 64 * 1024;
+
+/// The headers of a part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PartHeaders {
+    /// Value of `Content-Type`, the last one if there are several.
+    pub content_type: Option<String>,
+    /// All other headers in order, names as received.
+    pub others: Vec<(String, String)>,
+}
+
+impl PartHeaders {
+    /// Headers with a content type only.
+    pub fn with_content_type(content_type: impl Into<String>) -> Self {
+        Self {
+            content_type: Some(content_type.into()),
+            others: Vec::new(),
+        }
+    }
+
+    /// The first value of a header other than `Content-Type`, its name in any case.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.others
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    fn parse(block: &[u8]) -> Result<Self, TransportError> {
+        let mut headers = Self::default();
+        for line in unfold(block)? {
+            let (name, value) = line.split_once(':').ok_or(TransportError::MalformedHeader)?;
+            let name = name.trim_end_matches([' ', '\t']);
+            if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(TransportError::MalformedHeader);
+            }
+            let value = value.trim_matches([' ', '\t']).to_owned();
+            if name.eq_ignore_ascii_case("content-type") {
+                headers.content_type = Some(value);
+            } else {
+                headers.others.push((name.to_owned(), value));
+            }
+        }
+        Ok(headers)
+    }
+}
+
+/// Lines as ISO-8859-1 text; a line that starts with white space continues the one before (RFC 5322 2.2.3).
+fn unfold(block: &[u8]) -> Result<Vec<String>, TransportError> {
+    let mut lines: Vec<String> = Vec::new();
+    for line in block.split(|byte| *byte == b'\n') {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() {
+            continue;
+        }
+        if line
+            .iter()
+            .any(|byte| (*byte < 0x20 && *byte != b'\t') || *byte == 0x7F)
+        {
+            return Err(TransportError::MalformedHeader);
+        }
+        let text = line.iter().map(|byte| char::from(*byte));
+        match lines
+            .last_mut()
+            .filter(|_| line.starts_with(b" ") || line.starts_with(b"\t"))
+        {
+            Some(last) => last.extend(text),
+            None => lines.push(text.collect()),
+        }
+    }
+    Ok(lines)
+}
+
+/// A header block that is still being received.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    bytes: Vec<u8>,
+    line_start: usize,
+    lines: usize,
+}
+
+impl Block {
+    /// Takes bytes up to the empty line; gives the headers when it was met.
+    pub(super) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<PartHeaders>, TransportError> {
+        while let Some(end) = memchr::memchr(b'\n', input) {
+            let (line, rest) = input.split_at(end.saturating_add(1));
+            self.push(line)?;
+            *input = rest;
+            let complete = self.bytes.get(self.line_start..).unwrap_or_default();
+            if matches!(complete, b"\n" | b"\r\n") {
+                let headers = PartHeaders::parse(&self.bytes);
+                *self = Self::default();
+                return headers.map(Some);
+            }
+            self.end_line()?;
+        }
+        self.push(input)?;
+        *input = &[];
+        Ok(None)
+    }
+
+    fn push(&mut self, bytes: &[u8]) -> Result<(), TransportError> {
+        self.bytes.extend_from_slice(bytes);
+        bounded(
+            "part header line",
+            self.bytes.len().saturating_sub(self.line_start),
+            MAX_HEADER_LINE,
+        )?;
+        bounded("part header", self.bytes.len(), MAX_HEADER_BLOCK)
+    }
+
+    fn end_line(&mut self) -> Result<(), TransportError> {
+        self.line_start = self.bytes.len();
+        self.lines = self.lines.saturating_add(1);
+        bounded("number of part headers", self.lines, MAX_HEADERS)
+    }
+}
+
+fn bounded(what: &'static str, size: usize, limit: usize) -> Result<(), TransportError> {
+    if size > limit {
+        Err(TransportError::TooLarge { what, limit })
+    } else {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<PartHeaders, TransportError> {
+        let mut block = Block::default();
+        let mut input = text.as_bytes();
+        block.feed(&mut input).map(|headers| headers.expect("complete"))
+    }
+
+    #[test]
+    fn reads_folded_headers_with_any_line_end() {
+        let headers =
+            parse("content-type:text/xml;\r\n\tcharset=UTF-8\nX-A :  b \r\nX-A: c\r\n\r\n").unwrap();
+        assert_eq!(headers.content_type.as_deref(), Some("text/xml;\tcharset=UTF-8"));
+        assert_eq!(headers.get("x-a"), Some("b"));
+        assert_eq!(headers.others.len(), 2);
+        assert_eq!(parse("\r\n").unwrap(), PartHeaders::default());
+    }
+
+    #[test]
+    fn refuses_what_is_no_header() {
+        for wrong in [
+            "abc\r\n\r\n",
+            ":x\r\n\r\n",
+            "a b: c\r\n\r\n",
+            "a: b\u{1}\r\n\r\n",
+            " a b\r\n\r\n",
+        ] {
+            assert_eq!(parse(wrong), Err(TransportError::MalformedHeader), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn bounds_lines_and_blocks() {
+        let too_large = |text: String| matches!(parse(&text), Err(TransportError::TooLarge { .. }));
+        assert!(!too_large(format!(
+            "a: {}\r\n\r\n",
+            "x".repeat(MAX_HEADER_LINE - 10)
+        )));
+        assert!(too_large(format!("a: {}\r\n\r\n", "x".repeat(MAX_HEADER_LINE))));
+        assert!(too_large("a: b\r\n".repeat(MAX_HEADERS + 1) + "\r\n"));
+        assert!(too_large(
+            format!("a: {}\r\n", "x".repeat(9000)).repeat(8) + "\r\n"
+        ));
+    }
+}
