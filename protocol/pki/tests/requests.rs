@@ -33,7 +33,7 @@ fn a_request_reads_back_and_a_changed_one_does_not() {
         CertificateRequest::from_der_or_pem(text.as_bytes()).unwrap(),
         request
     );
-    let mut changed = der.clone();
+    let mut changed = der;
     let position = changed.windows(6).position(|window| window == b"server").unwrap();
     changed[position] = b'S';
     assert!(matches!(

@@ -103,8 +103,53 @@ fn a_token_of_the_same_name_and_serial_but_another_key_is_refused() {
         .verify(&imprint.digest, std::slice::from_ref(&two.certificate))
         .unwrap_err();
     assert_eq!(error.fault_code(), "mlog.timestamp_signer_verification_failed");
-    let both = [two.certificate.clone(), one.certificate.clone()];
+    let both = [two.certificate, one.certificate.clone()];
     assert_eq!(token.verify(&imprint.digest, &both).unwrap(), one.certificate);
+}
+
+/// The same element with every constructed length made indefinite.
+fn indefinite(der: &[u8]) -> Vec<u8> {
+    let mut ber = Vec::new();
+    let mut rest = der;
+    while let [tag, first, ..] = rest {
+        let digits = if *first < 0x80 {
+            0
+        } else {
+            usize::from(first & 0x7f)
+        };
+        let length = if *first < 0x80 {
+            usize::from(*first)
+        } else {
+            rest[2..2 + digits]
+                .iter()
+                .fold(0, |length, digit| length << 8 | usize::from(*digit))
+        };
+        let header = 2 + digits;
+        if tag & 0x20 == 0 {
+            ber.extend_from_slice(&rest[..header + length]);
+        } else {
+            ber.extend_from_slice(&[*tag, 0x80]);
+            ber.extend(indefinite(&rest[header..header + length]));
+            ber.extend_from_slice(&[0, 0]);
+        }
+        rest = &rest[header + length..];
+    }
+    ber
+}
+
+#[test]
+fn a_token_in_indefinite_lengths_verifies() {
+    let tsa = tsa();
+    let imprint = Imprint::of(DigestAlgorithm::Sha512, b"x");
+    let made = token(&tsa, imprint, true);
+    let ber = indefinite(made.as_der());
+    assert_eq!(TimeStampToken::parse(&ber).unwrap(), made);
+    let response = Response::parse(&indefinite(&grant(&made))).unwrap();
+    let read = response.into_token().unwrap();
+    assert_eq!(
+        read.verify(&imprint.digest, &read.certificates()).unwrap(),
+        tsa.certificate
+    );
 }
 
 #[test]
