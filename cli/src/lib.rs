@@ -1,1 +1,66 @@
-//! Placeholder.
+//! The operator's command, `kiirtee`.
+//!
+//! One room a command; each knows its arguments, its help and what it prints:
+//!
+//! - [`verify`]: are these ASiC containers valid?
+//! - [`keys`]: tokens, keys, signing requests and certificates, through the signer
+//! - [`sandbox`]: a complete instance on loopback
+//!
+//! Results go to standard output, as text or with `--json` as JSON; what went wrong goes to standard error with what,
+//! where and what was expected. Exit codes ([`failure::Failure`]): 0 done, 1 the answer is no, 2 unusable input.
+
+pub mod failure;
+pub mod keys;
+pub mod output;
+pub mod sandbox;
+// pub mod verify;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Operates Kiirtee security servers and checks their evidence.
+#[derive(Debug, Parser)]
+#[command(name = "kiirtee", version, propagate_version = true, after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  kiirtee verify message.asice --globalconf /var/lib/kiirtee/globalconf
+  kiirtee log list --data-dir /var/lib/kiirtee/proxy
+  kiirtee keys list --socket /run/kiirtee/signer.sock
+  kiirtee config export --database /var/lib/kiirtee/server.db
+  kiirtee sandbox up --dir /tmp/instance
+
+Exit codes:
+  0  done
+  1  the answer is no: a container is not valid, a process is not healthy
+  2  the input or the environment cannot be used";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check ASiC containers: are they valid evidence?
+    // Verify(verify::Arguments),
+    /// Tokens, keys, signing requests and certificates of a signer
+    Keys(keys::Arguments),
+    /// A complete instance on loopback, to try and to test with
+    Sandbox(sandbox::Arguments),
+    /// Show the version
+    Version,
+}
+
+/// Carries out the command.
+///
+/// # Errors
+/// What the command could not do, or that its answer is no.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    match arguments.command {
+        // Command::Verify(arguments) => verify::run(&arguments),
+        Command::Keys(arguments) => keys::run(arguments),
+        Command::Sandbox(arguments) => sandbox::run(arguments),
+        Command::Version => output::line(&format!("kiirtee {}", env!("CARGO_PKG_VERSION"))),
+    }
+}
