@@ -96,6 +96,14 @@ pub enum GlobalConfError {
         /// Why.
         source: PrivateParamsError,
     },
+    /// An optional part is not what it should be; its default is used.
+    #[error("{path} is malformed")]
+    MalformedOptionalPart {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: XmlError,
+    },
     /// The metadata are not what they should be.
     #[error("{path} is malformed")]
     MalformedMetadata {
@@ -150,6 +158,7 @@ impl GlobalConfError {
     pub fn fault_code(&self) -> &'static str {
         match self {
             Self::Expired { .. } => "global_conf_outdated",
+            Self::MalformedOptionalPart { .. } => "malformed_optional_parts_conf",
             _ => "malformed_global_conf",
         }
     }

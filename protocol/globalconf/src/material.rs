@@ -4,6 +4,7 @@
 //! callers try all candidates.
 
 use protocol_pki::certificate::Certificate;
+use protocol_pki::name::DistinguishedName;
 use protocol_pki::ocsp::VerifyContext;
 use protocol_pki::profile::Profile;
 use time::Duration;
@@ -38,16 +39,18 @@ impl GlobalConf {
         certificate: &Certificate,
         instance: &str,
     ) -> impl Iterator<Item = &'a CaCertificate> + use<'a> {
-        self.ca_certs_with_subject(certificate.issuer_der(), instance)
+        self.ca_certs_named(certificate.issuer(), instance)
     }
 
-    /// CAs of an instance with the given subject name (DER).
-    pub fn ca_certs_with_subject<'a>(
+    /// CAs of an instance with the given subject.
+    pub fn ca_certs_named<'a>(
         &'a self,
-        subject_der: &[u8],
+        name: &DistinguishedName,
         instance: &str,
     ) -> impl Iterator<Item = &'a CaCertificate> + use<'a> {
-        let cas = self.instance_named(instance).map(|instance| instance.authorities.with_subject(subject_der));
+        let cas = self
+            .instance_named(instance)
+            .map(|instance| instance.authorities.with_name(name));
         cas.into_iter().flatten()
     }
 
@@ -56,8 +59,9 @@ impl GlobalConf {
         &'a self,
         certificate: &'a Certificate,
     ) -> impl Iterator<Item = &'a CaCertificate> {
-        let issuer = certificate.issuer_der();
-        self.all_instances().flat_map(move |instance| instance.authorities.with_subject(issuer))
+        let issuer = certificate.issuer();
+        self.all_instances()
+            .flat_map(move |instance| instance.authorities.with_name(issuer))
     }
 
     /// The approved CA with exactly this certificate, in an instance.
@@ -65,7 +69,7 @@ impl GlobalConf {
     pub fn approved_ca(&self, ca: &Certificate, instance: &str) -> Option<&CaCertificate> {
         let authorities = &self.instance_named(instance)?.authorities;
         authorities
-            .with_subject(ca.subject_der())
+            .with_name(ca.subject())
             .find(|candidate| candidate.certificate == *ca)
     }
 
@@ -107,7 +111,7 @@ impl GlobalConf {
     pub fn ocsp_responder_certs<'a>(&'a self, ca: &'a Certificate) -> impl Iterator<Item = &'a Certificate> {
         let approved = self
             .all_instances()
-            .flat_map(|i| i.authorities.with_subject(ca.subject_der()));
+            .flat_map(|i| i.authorities.with_name(ca.subject()));
         let approved = approved.filter(move |candidate| candidate.certificate == *ca);
         approved
             .flat_map(|ca| &ca.ocsp_responders)

@@ -13,8 +13,8 @@ use std::fs;
 use std::path::Path;
 
 use protocol_globalconf::anchor::Anchor;
-use protocol_globalconf::signed_directory::{self, DirectoryError, FilePart, UnsignedDirectory};
 use protocol_globalconf::shared_params::Source;
+use protocol_globalconf::signed_directory::{self, DirectoryError, FilePart, UnsignedDirectory};
 use protocol_globalconf::{SharedParams, Version};
 use support::vectors;
 use time::OffsetDateTime;
@@ -26,22 +26,36 @@ const NOW: OffsetDateTime = datetime!(2030-01-01 0:00 UTC);
 fn anchor_certificates(vectors: &Path) -> Vec<Vec<u8>> {
     let anchor = fs::read(vectors.join("configuration_anchor_CS_internal.xml")).unwrap();
     let anchor = Anchor::parse(&anchor).unwrap();
-    anchor.sources.into_iter().flat_map(|source| source.verification_certs).collect()
+    anchor
+        .sources
+        .into_iter()
+        .flat_map(|source| source.verification_certs)
+        .collect()
 }
 
 /// Sources in the shared parameters that lie beside the directory.
 fn sources(vectors: &Path, version: Version) -> Vec<Source> {
-    let mut folders = fs::read_dir(vectors.join(format!("V{version}"))).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders = fs::read_dir(vectors.join(format!("V{version}")))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
     let folder = folders.find(|path| path.is_dir()).unwrap();
-    SharedParams::read(version, &fs::read(folder.join("shared-params.xml")).unwrap()).unwrap().sources
+    SharedParams::read(version, &fs::read(folder.join("shared-params.xml")).unwrap())
+        .unwrap()
+        .sources
 }
 
 fn internal_certificates(vectors: &Path, version: Version) -> Vec<Vec<u8>> {
-    sources(vectors, version).into_iter().flat_map(|source| source.internal_verification_certs).collect()
+    sources(vectors, version)
+        .into_iter()
+        .flat_map(|source| source.internal_verification_certs)
+        .collect()
 }
 
 fn external_certificates(vectors: &Path, version: Version) -> Vec<Vec<u8>> {
-    sources(vectors, version).into_iter().flat_map(|source| source.external_verification_certs).collect()
+    sources(vectors, version)
+        .into_iter()
+        .flat_map(|source| source.external_verification_certs)
+        .collect()
 }
 
 #[test]

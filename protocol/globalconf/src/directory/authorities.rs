@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use protocol_pki::certificate::Certificate;
+use protocol_pki::name::DistinguishedName;
 use protocol_pki::profile::Profile;
 
 use super::GlobalConfError;
@@ -98,16 +99,22 @@ impl Authorities {
         self.cas.push(entry);
     }
 
-    /// CAs with the given subject (DER), in the order of the file.
-    pub(crate) fn with_subject<'a>(
+    /// CAs with the given name, in the order of the file. Names are compared as bytes; only when no CA has these
+    /// bytes, as names (RFC 5280 7.1), for issuers that encode their name in two ways.
+    pub(crate) fn with_name<'a>(
         &'a self,
-        subject_der: &[u8],
+        name: &DistinguishedName,
     ) -> impl Iterator<Item = &'a CaCertificate> + use<'a> {
-        self.by_subject
-            .get(subject_der)
-            .into_iter()
-            .flatten()
-            .map(Arc::as_ref)
+        let same_bytes = self.by_subject.get(name.as_der());
+        let same_name = match same_bytes {
+            Some(_) => Vec::new(),
+            None => self
+                .cas
+                .iter()
+                .filter(|ca| ca.certificate.subject() == name)
+                .collect(),
+        };
+        same_bytes.into_iter().flatten().chain(same_name).map(Arc::as_ref)
     }
 }
 

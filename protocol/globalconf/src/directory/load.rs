@@ -71,7 +71,7 @@ impl Loader<'_> {
         let own_code = self.own_code()?;
         let own = self.instance(&own_code)?;
         let (private, private_expires_at) = self.private_params(&own_code)?;
-        let optional = self.optional_parts(&own_code)?;
+        let optional = self.optional_parts(&own_code);
         let mut instances = self.federated(&own_code)?;
         instances.insert(own_code, Arc::clone(&own));
         Ok(GlobalConf {
@@ -207,44 +207,50 @@ impl Loader<'_> {
         Ok((version, metadata.expiration_date))
     }
 
-    fn optional_parts(&self, code: &str) -> Result<OptionalParts, GlobalConfError> {
+    /// An optional part that cannot be read has its default, which is the stricter choice, and is a problem.
+    fn optional_parts(&mut self, code: &str) -> OptionalParts {
         let mut parts = OptionalParts::default();
         if let Some(seconds) = self.optional(
             code,
             FETCH_INTERVAL_PARAMS_FILE,
             optional_parts::read_ocsp_fetch_interval,
-        )? {
+        ) {
             parts.ocsp_fetch_interval_seconds = seconds;
         }
         if let Some(verify) = self.optional(
             code,
             NEXT_UPDATE_PARAMS_FILE,
             optional_parts::read_verify_next_update,
-        )? {
+        ) {
             parts.verify_ocsp_next_update = verify;
         }
         let monitoring = self.optional(
             code,
             MONITORING_PARAMS_FILE,
             optional_parts::read_monitoring_client,
-        )?;
+        );
         parts.monitoring_client = monitoring.flatten();
-        Ok(parts)
+        parts
     }
 
     fn optional<T>(
-        &self,
+        &mut self,
         code: &str,
         file: &str,
         read: impl FnOnce(&[u8]) -> Result<T, XmlError>,
-    ) -> Result<Option<T>, GlobalConfError> {
+    ) -> Option<T> {
         let path = layout::path(code, file);
-        let Some(bytes) = self.read(&path)? else {
-            return Ok(None);
-        };
-        read(&bytes)
-            .map(Some)
-            .map_err(|source| GlobalConfError::Malformed { path, source })
+        let part = self.read(&path).and_then(|bytes| {
+            let malformed = |source| GlobalConfError::MalformedOptionalPart { path, source };
+            bytes.map(|bytes| read(&bytes)).transpose().map_err(malformed)
+        });
+        part.unwrap_or_else(|error| {
+            self.problems.push(Problem {
+                instance: code.to_owned(),
+                error,
+            });
+            None
+        })
     }
 
     fn required(&self, path: &str) -> Result<Vec<u8>, GlobalConfError> {
@@ -276,9 +282,14 @@ impl OcspMaterial {
         let mut material = Self::default();
         for ca in instances.values().flat_map(|instance| &instance.authorities.cas) {
             material.authorities.push(ca.certificate.clone());
-            let responders = ca.ocsp_responders.iter().filter_map(|responder| responder.certificate.clone());
-            let configured =
-                responders.map(|responder| ConfiguredResponder { authority: ca.certificate.clone(), responder });
+            let responders = ca
+                .ocsp_responders
+                .iter()
+                .filter_map(|responder| responder.certificate.clone());
+            let configured = responders.map(|responder| ConfiguredResponder {
+                authority: ca.certificate.clone(),
+                responder,
+            });
             material.responders.extend(configured);
         }
         material

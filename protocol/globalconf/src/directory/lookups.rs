@@ -131,7 +131,9 @@ impl GlobalConf {
 impl GlobalConf {
     /// Servers on which the member or subsystem is registered or which it owns, in the order of the file.
     pub fn servers_of<'a>(&'a self, client: &ClientId) -> impl Iterator<Item = &'a Server> + use<'a> {
-        let servers = self.instance_named(&client.instance).map(|instance| instance.clients.servers_of(client));
+        let servers = self
+            .instance_named(&client.instance)
+            .map(|instance| instance.clients.servers_of(client));
         servers.into_iter().flatten()
     }
 
