@@ -94,7 +94,7 @@ fn a_deleted_key_is_gone() {
     token.delete_key(&key.id).unwrap();
     assert!(sign(&token, &key.id).is_err());
     sign(&token, &other.id).unwrap();
-    assert_eq!(super::tests::token(directory.path()).keys(), [other]);
+    assert_eq!(tests::token(directory.path()).keys(), [other]);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn no_private_key_is_readable_on_disk() {
     // A key that was changed on disk is left out, the others serve on.
     file["usage"] = "authentication".into();
     std::fs::write(&path, serde_json::to_vec(&file).unwrap()).unwrap();
-    let token = super::tests::token(directory.path());
+    let token = tests::token(directory.path());
     token.login(&Pin::new("1")).unwrap();
     assert!(matches!(
         sign(&token, &key.id),

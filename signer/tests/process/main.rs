@@ -1,0 +1,14 @@
+//! The signer as a process, over its real socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "tests"
+)]
+
+mod harness;
+mod hostile;
+mod keys;
+mod lifecycle;
+mod signing;

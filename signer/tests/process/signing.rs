@@ -1,0 +1,233 @@
+//! Messages are signed, together when they wait together.
+
+use std::{collections::HashSet, time::Duration};
+
+use protocol_pki::digest::DigestAlgorithm as PkiDigest;
+use protocol_signature::{
+    document::{SignatureDocument, Target},
+    file_name,
+    hash_chain::{self, Chain, PartDigest, Parts},
+};
+use signer_client::{
+    Blob, CertificateSha256, Client, DigestAlgorithm, KeyAlgorithm, KeyUsage, Request, Response, SignMessage,
+    SignedMessage,
+};
+
+use crate::harness::{Signer, certified_key};
+
+/// A message of so many parts, unlike any other of the test.
+fn message(certificate: CertificateSha256, number: usize, parts: usize) -> SignMessage {
+    let part = |index: usize| {
+        let name = if index == 0 {
+            file_name::MESSAGE.to_owned()
+        } else {
+            file_name::attachment(index)
+        };
+        let digest = PkiDigest::Sha512.digest(format!("{number}/{index}").as_bytes());
+        signer_client::PartDigest {
+            name,
+            algorithm: DigestAlgorithm::Sha512,
+            digest: (&*digest).into(),
+        }
+    };
+    SignMessage {
+        certificate,
+        intermediates: Vec::new(),
+        ocsp_responses: vec![Blob::from(&b"an OCSP response"[..])],
+        parts: (0..parts).map(part).collect(),
+    }
+}
+
+fn received(message: &SignMessage) -> Vec<PartDigest> {
+    message
+        .parts
+        .iter()
+        .map(|part| PartDigest::new(part.name.as_str(), PkiDigest::Sha512, &part.digest))
+        .collect()
+}
+
+/// Verifies the signature value, every reference, and the way from the message to the signature.
+fn verify(message: &SignMessage, signed: &SignedMessage) {
+    let document = SignatureDocument::parse(&signed.signature_xml).unwrap();
+    let certificate = document.certificate();
+    certificate
+        .verify_xml(
+            document.algorithm(),
+            document.signed_info(),
+            document.signature_value(),
+        )
+        .unwrap();
+    assert_eq!(*certificate.sha256(), message.certificate.0);
+    assert_eq!(document.ocsp_responses(), [b"an OCSP response"]);
+    let parts = received(message);
+    let file = |reference: &protocol_signature::document::Reference| match &reference.target {
+        Target::File(name) => Some((name.clone(), reference.digest.clone())),
+        Target::SignedProperties(bytes) | Target::Element(bytes) => {
+            assert_eq!(*reference.algorithm.digest(bytes), *reference.digest);
+            None
+        }
+    };
+    let files: Vec<_> = document.references().iter().filter_map(file).collect();
+    match (&signed.hash_chain_result, &signed.hash_chain) {
+        (None, None) => assert_eq!(files, [(file_name::MESSAGE.to_owned(), parts[0].digest.to_vec())]),
+        (Some(result), Some(chain)) => {
+            let digest = PkiDigest::Sha512.digest(result).to_vec();
+            assert_eq!(files, [(file_name::SIG_HASH_CHAIN_RESULT.to_owned(), digest)]);
+            let chain = Chain {
+                name: file_name::SIG_HASH_CHAIN,
+                xml: chain,
+            };
+            hash_chain::verify(result, chain, Parts::Received(&parts)).unwrap();
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_lone_message_is_signed_plainly_and_with_attachments_by_a_chain() {
+    let (_signer, client) = Signer::ready();
+    for algorithm in [KeyAlgorithm::Rsa2048, KeyAlgorithm::EcP256, KeyAlgorithm::EcP384] {
+        let (_, certificate) = certified_key(&client, algorithm, KeyUsage::Signing);
+        let plain = message(certificate.sha256, 1, 1);
+        let signed = client.sign_message(plain.clone()).unwrap();
+        assert!(signed.hash_chain.is_none());
+        verify(&plain, &signed);
+        let attached = message(certificate.sha256, 2, 3);
+        let signed = client.sign_message(attached.clone()).unwrap();
+        assert!(signed.hash_chain.is_some());
+        verify(&attached, &signed);
+    }
+}
+
+#[test]
+fn sixty_four_waiting_messages_share_few_signatures() {
+    let (_signer, client) = Signer::ready();
+    let (_, certificate) = certified_key(&client, KeyAlgorithm::Rsa3072, KeyUsage::Signing);
+    let messages: Vec<_> = (0..64)
+        .map(|number| message(certificate.sha256, number, 1 + number % 3))
+        .collect();
+    let waiting: Vec<_> = messages
+        .iter()
+        .map(|message| client.submit(Request::SignMessage(message.clone())))
+        .collect();
+    let signed: Vec<SignedMessage> = waiting
+        .iter()
+        .map(|waiting| waiting.recv().unwrap().unwrap().try_into().unwrap())
+        .collect();
+    for (message, signed) in messages.iter().zip(&signed) {
+        verify(message, signed);
+    }
+    let distinct: HashSet<&[u8]> = signed.iter().map(|signed| &*signed.signature_xml).collect();
+    let counters = client.status().unwrap().counters;
+    assert_eq!(counters.messages, 64);
+    assert_eq!(counters.batches, u64::try_from(distinct.len()).unwrap());
+    assert!(
+        distinct.len() <= 16,
+        "{} signatures for 64 messages",
+        distinct.len()
+    );
+    assert!(
+        counters.largest_batch >= 4 && counters.mean_batch() >= 4.0,
+        "{counters:?}"
+    );
+    let shared = signed
+        .windows(2)
+        .filter(|pair| pair[0].signature_xml.same(&pair[1].signature_xml))
+        .count();
+    assert!(
+        shared > 0,
+        "the messages of a batch must share their signature document in memory"
+    );
+}
+
+#[test]
+fn many_clients_at_once() {
+    let (signer, client) = Signer::ready();
+    let (_, certificate) = certified_key(&client, KeyAlgorithm::EcP256, KeyUsage::Signing);
+    std::thread::scope(|scope| {
+        for number in 0..4 {
+            let clients = [signer.client(), client.clone()];
+            scope.spawn(move || {
+                for round in 0..25 {
+                    let message = message(certificate.sha256, number * 1000 + round, 1 + round % 2);
+                    verify(
+                        &message,
+                        &clients[round % 2].sign_message(message.clone()).unwrap(),
+                    );
+                }
+            });
+        }
+    });
+    assert_eq!(client.status().unwrap().counters.messages, 100);
+}
+
+#[test]
+fn a_bad_request_spoils_nobody_elses() {
+    let (_signer, client) = Signer::ready();
+    let (_, certificate) = certified_key(&client, KeyAlgorithm::Rsa2048, KeyUsage::Signing);
+    let submit = |message: &SignMessage| client.submit(Request::SignMessage(message.clone()));
+    let good = message(certificate.sha256, 1, 1);
+    let mut wrong_intermediate = good.clone();
+    wrong_intermediate.intermediates = vec![Blob::from(&b"garbage"[..])];
+    let mut no_parts = good.clone();
+    no_parts.parts.clear();
+    let unknown = message(CertificateSha256([9; 32]), 1, 1);
+    let waiting: Vec<_> = [&good, &wrong_intermediate, &good, &no_parts, &unknown, &good]
+        .map(submit)
+        .into();
+    let outcomes: Vec<_> = waiting.iter().map(|waiting| waiting.recv().unwrap()).collect();
+    for index in [0, 2, 5] {
+        let Ok(Response::SignedMessage(signed)) = &outcomes[index] else {
+            panic!("{:?}", outcomes[index])
+        };
+        verify(&good, signed);
+    }
+    assert_eq!(outcomes[3].as_ref().unwrap_err().fault_code(), "invalid_request");
+    assert_eq!(outcomes[4].as_ref().unwrap_err().fault_code(), "cert_not_found");
+}
+
+#[test]
+fn only_usable_certificates_of_signing_keys_sign_messages() {
+    let (_signer, client) = Signer::ready();
+    let (_, certificate) = certified_key(&client, KeyAlgorithm::EcP256, KeyUsage::Signing);
+    let sign = |client: &Client, name| client.sign_message(message(name, 1, 1));
+    client.set_certificate_active(certificate.sha256, false).unwrap();
+    assert_eq!(
+        sign(&client, certificate.sha256).unwrap_err().fault_code(),
+        "cannot_sign"
+    );
+    client.set_certificate_active(certificate.sha256, true).unwrap();
+    sign(&client, certificate.sha256).unwrap();
+    let (_, other) = certified_key(&client, KeyAlgorithm::EcP256, KeyUsage::Authentication);
+    assert_eq!(
+        sign(&client, other.sha256).unwrap_err().fault_code(),
+        "wrong_cert_usage"
+    );
+    client.logout("0").unwrap();
+    assert_eq!(
+        sign(&client, certificate.sha256).unwrap_err().fault_code(),
+        "token_not_active"
+    );
+}
+
+#[test]
+fn without_batches_every_message_has_its_own_signature() {
+    let signer = Signer::start("[signing]\nbatch = false");
+    let client = signer.client();
+    client.init_token("0", signer_client::Pin::new("1")).unwrap();
+    let (_, certificate) = certified_key(&client, KeyAlgorithm::EcP256, KeyUsage::Signing);
+    let messages: Vec<_> = (0..20)
+        .map(|number| message(certificate.sha256, number, 1))
+        .collect();
+    let waiting: Vec<_> = messages
+        .iter()
+        .map(|message| client.submit(Request::SignMessage(message.clone())))
+        .collect();
+    for (message, waiting) in messages.iter().zip(waiting) {
+        let outcome = waiting.recv_timeout(Duration::from_secs(20)).unwrap();
+        let signed: SignedMessage = outcome.unwrap().try_into().unwrap();
+        assert!(signed.hash_chain.is_none());
+        verify(message, &signed);
+    }
+    assert_eq!(client.status().unwrap().counters.batches, 20);
+}
