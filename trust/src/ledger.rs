@@ -83,7 +83,7 @@ impl Ledger {
         let Some(entry) = self.contents.issued.iter_mut().find(|entry| entry.is(&wanted)) else {
             return Ok(false);
         };
-        entry.revoked_at.get_or_insert(at.unix_timestamp());
+        entry.revoked_at = entry.revoked_at.or_else(|| Some(at.unix_timestamp()));
         self.save()?;
         Ok(true)
     }

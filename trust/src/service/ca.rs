@@ -7,11 +7,10 @@ use axum::response::{IntoResponse as _, Response};
 use protocol_pki::certificate::Certificate;
 use protocol_pki::csr::CertificateRequest;
 use serde::Deserialize;
-use std::sync::Arc;
 use time::{Duration, OffsetDateTime};
 
 use super::{Services, Shared};
-use crate::authority::{CERTIFICATE_VALIDITY, Terms, Usage};
+use crate::authority::{AuthorityError, CERTIFICATE_VALIDITY, Terms, Usage};
 
 /// Longest validity that can be asked for, in days.
 const MAX_DAYS: u16 = 20 * 365;
@@ -35,25 +34,33 @@ pub(super) struct RevokeQuery {
     sha1: Option<String>,
 }
 
+/// No certificate was issued.
+#[derive(Debug)]
+enum NotIssued {
+    /// The request is at fault.
+    Refused(String),
+    /// The authority is at fault.
+    Failed(String),
+}
+
 pub(super) async fn sign(State(services): Shared, Query(query): Query<SignQuery>, body: Bytes) -> Response {
     let was_pem = body.starts_with(b"-----");
     let issued = tokio::task::spawn_blocking(move || issue(&services, query, &body)).await;
-    match issued {
-        Ok(Ok(certificate)) if was_pem => pem(&certificate),
-        Ok(Ok(certificate)) => (
+    match issued.unwrap_or_else(|error| Err(NotIssued::Failed(error.to_string()))) {
+        Ok(certificate) if was_pem => pem(&certificate),
+        Ok(certificate) => (
             [(header::CONTENT_TYPE, "application/pkix-cert")],
             certificate.as_der().to_vec(),
         )
             .into_response(),
-        Ok(Err(refusal)) => refusal,
-        Err(error) => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+        Err(NotIssued::Refused(reason)) => (StatusCode::BAD_REQUEST, format!("{reason}\n")).into_response(),
+        Err(NotIssued::Failed(reason)) => failed(&reason),
     }
 }
 
-fn issue(services: &Arc<Services>, query: SignQuery, body: &[u8]) -> Result<Certificate, Response> {
-    let refused =
-        |error: &dyn std::fmt::Display| (StatusCode::BAD_REQUEST, format!("{error}\n")).into_response();
-    let request = CertificateRequest::from_der_or_pem(body).map_err(|error| refused(&error))?;
+fn issue(services: &Services, query: SignQuery, body: &[u8]) -> Result<Certificate, NotIssued> {
+    let request =
+        CertificateRequest::from_der_or_pem(body).map_err(|error| NotIssued::Refused(error.to_string()))?;
     let usage = match query.usage {
         RequestedUsage::Sign => Usage::Sign,
         RequestedUsage::Auth => Usage::Auth,
@@ -66,13 +73,19 @@ fn issue(services: &Arc<Services>, query: SignQuery, body: &[u8]) -> Result<Cert
         validity,
         ocsp_url: Some(&services.ocsp_url),
     };
-    let issued = services.authority.certify_request(&request, usage, &terms);
-    let certificate = issued.map_err(|error| refused(&error))?;
+    let certificate = services
+        .authority
+        .certify_request(&request, usage, &terms)
+        .map_err(|error| match error {
+            AuthorityError::Subject(_) => NotIssued::Refused(error.to_string()),
+            _ => NotIssued::Failed(error.to_string()),
+        })?;
     services
         .ledger()
         .issued(&certificate)
-        .map_err(|error| failed(&error))?;
-    tracing::info!(subject = %certificate.subject(), serial = certificate.serial_decimal(), ?usage, "certificate issued");
+        .map_err(|error| NotIssued::Failed(error.to_string()))?;
+    let (subject, serial) = (certificate.subject(), certificate.serial_decimal());
+    tracing::info!(%subject, serial, ?usage, "certificate issued");
     Ok(certificate)
 }
 
