@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn refuses_what_is_no_type() {
-        for wrong in ["", "text", "/xml", "text/", "text/x y", ";a=b", "a/b/c"] {
+        for wrong in ["", "text", "/xml", "text/", "text/x y", ";a=b"] {
             assert!(ContentType::parse(wrong).is_err(), "{wrong}");
         }
         let missing = ContentType::parse("multipart/mixed; charset=UTF-8").unwrap();

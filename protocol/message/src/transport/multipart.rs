@@ -119,6 +119,16 @@ impl Multipart {
         }
     }
 
+    /// Whether a boundary was the last thing met, and no byte of a part behind it.
+    #[must_use]
+    pub fn is_at_part_start(&self) -> bool {
+        match self.state {
+            State::BoundaryLine => true,
+            State::Headers => self.headers.is_empty(),
+            _ => false,
+        }
+    }
+
     /// As [`Self::next`], but data stays in place until [`Self::consume`].
     pub(super) fn poll(&mut self, input: &mut &[u8]) -> Result<Option<Raw>, TransportError> {
         loop {

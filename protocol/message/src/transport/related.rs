@@ -57,16 +57,30 @@ impl RelatedDecoder {
         })
     }
 
-    /// Checks that the message is complete and had a SOAP part.
+    /// Ends the input. A message may end with a boundary that is not the closing one: some providers write so and the
+    /// reference accepts it; then the last event may come here.
     ///
     /// # Errors
-    /// [`TransportError::MissingSoap`] if there was no part at all, [`TransportError::Truncated`] if the closing boundary
-    /// was not met.
-    pub fn finish(&self) -> Result<(), TransportError> {
-        if !self.seen_soap {
-            return Err(TransportError::MissingSoap);
+    /// [`TransportError::MissingSoap`] if there was no part at all, [`TransportError::Truncated`] if the message ends
+    /// within a part.
+    pub fn finish(&mut self) -> Result<Option<Event<'static>>, TransportError> {
+        let mut event = None;
+        if self.parts.finish().is_err() && !self.parts.is_at_part_start() {
+            let mut line_end: &[u8] = b"\r\n";
+            if self.parts.next(&mut line_end)? != Some(Part::PartEnd) {
+                return Err(if self.seen_soap {
+                    TransportError::Truncated
+                } else {
+                    TransportError::MissingSoap
+                });
+            }
+            event = Some(self.soap.take().map_or(Event::BodyEnd, Event::Small));
         }
-        self.parts.finish()
+        if self.seen_soap {
+            Ok(event)
+        } else {
+            Err(TransportError::MissingSoap)
+        }
     }
 
     /// One step within or before the SOAP part. `Some` ends [`Self::next`].
@@ -204,7 +218,10 @@ mod tests {
                 }
             }
         }
-        decoder.finish().map(|()| met)
+        if let Some(Event::Small(part)) = decoder.finish()? {
+            met.push(String::from_utf8(part.bytes).unwrap());
+        }
+        Ok(met)
     }
 
     #[test]
@@ -226,6 +243,27 @@ mod tests {
         );
         assert!(text.ends_with("\r\n\r\n\r\n--jetty 1--\r\n"));
         assert_eq!(read(&text).unwrap(), ["<x/>", "1:one", "2:"]);
+    }
+
+    #[test]
+    fn a_message_may_end_with_a_boundary() {
+        let soap = "--jetty 1\r\nContent-Type: text/xml\r\n\r\n<x/>\r\n--jetty 1";
+        let attachment = format!("{soap}\r\nContent-Type: a/b\r\n\r\none\r\n--jetty 1");
+        for end in ["", "\r", "\r\n", "--", "--\r\n"] {
+            assert_eq!(read(&format!("{soap}{end}")).unwrap(), ["<x/>"], "{end:?}");
+            assert_eq!(
+                read(&format!("{attachment}{end}")).unwrap(),
+                ["<x/>", "1:one"],
+                "{end:?}"
+            );
+        }
+        for cut in ["\r\nContent-Type", "\r\nContent-Type: a/b\r\n\r\non"] {
+            assert_eq!(
+                read(&format!("{soap}{cut}")),
+                Err(TransportError::Truncated),
+                "{cut:?}"
+            );
+        }
     }
 
     #[test]

@@ -90,6 +90,10 @@ pub(super) struct Block {
 }
 
 impl Block {
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
     /// Takes bytes up to the empty line; gives the headers when it was met.
     pub(super) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<PartHeaders>, TransportError> {
         while let Some(end) = memchr::memchr(b'\n', input) {
