@@ -32,7 +32,7 @@ pub(crate) fn import(
     }
     let same_key = |record: &&mut KeyRecord| record.public_key == certificate.spki_der();
     let key = registry.keys.values_mut().find(same_key);
-    let key = key.ok_or_else(|| SignerError::KeyNotFound("of the certificate".to_owned()))?;
+    let key = key.ok_or_else(|| SignerError::KeyNotFound(format!("of the certificate {name}")))?;
     check_usage(key.usage, &certificate)?;
     if key.certificates.len() >= MAX_PER_KEY {
         return Err(failed("the key has too many certificates"));

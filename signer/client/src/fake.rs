@@ -14,3 +14,24 @@ pub fn client(mut answer: impl FnMut(Request) -> Outcome + Send + 'static) -> Cl
     });
     Client::from_queue(queue)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{Response, SignerError};
+
+    #[test]
+    fn the_closure_answers() {
+        let mut asked = 0;
+        let client = super::client(move |_| {
+            asked += 1;
+            if asked == 1 {
+                Ok(Response::Done)
+            } else {
+                Err(SignerError::Busy)
+            }
+        });
+        client.login("0", crate::Pin::new("1")).unwrap();
+        assert_eq!(client.logout("0"), Err(SignerError::Busy));
+        assert!(client.is_connected());
+    }
+}

@@ -44,6 +44,8 @@ pub(super) fn serve(service: &Service, role: Role, uid: u32, stream: UnixStream)
     let mut frames = FrameReader::default();
     let peer = match greet(&stream, &mut frames) {
         Ok(peer) => peer,
+        // Somebody looked whether the signer listens.
+        Err(FrameError::Closed) => return,
         Err(error) => {
             tracing::warn!(uid, error = &error as &dyn std::error::Error, "no greeting");
             // The client may be gone.

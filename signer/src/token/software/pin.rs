@@ -39,7 +39,7 @@ fn classes(pin: &str) -> usize {
     ];
     classes
         .iter()
-        .filter(|class| pin.as_bytes().iter().any(|byte| class(byte)))
+        .filter(|class| pin.as_bytes().iter().any(class))
         .count()
 }
 
