@@ -1,5 +1,13 @@
 //! Containers of the reference (wire.md 7.1), our own containers, and what must not pass for one.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
 use std::io::{Cursor, Write as _};
 
 use protocol_pki::digest::DigestAlgorithm;

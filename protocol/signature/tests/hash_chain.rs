@@ -1,5 +1,13 @@
 //! Hash trees and chains against the reference's values, vectors and mutations (wire.md 3.4, 3.5).
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;

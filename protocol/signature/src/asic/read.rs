@@ -108,13 +108,16 @@ pub struct Attachment {
     pub size: u64,
 }
 
+/// Hash chain result and hash chain.
+type ChainPair = (Vec<u8>, Vec<u8>);
+
 /// A container that was read. Nothing in it is verified yet.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Container {
     message: Vec<u8>,
     signature: Vec<u8>,
-    hash_chain: Option<(Vec<u8>, Vec<u8>)>,
-    ts_hash_chain: Option<(Vec<u8>, Vec<u8>)>,
+    hash_chain: Option<ChainPair>,
+    ts_hash_chain: Option<ChainPair>,
     time_stamp: Option<Vec<u8>>,
     attachments: Vec<Attachment>,
 }
@@ -376,7 +379,7 @@ fn pair(
     chain: Vec<u8>,
     result_name: &'static str,
     chain_name: &'static str,
-) -> Result<Option<(Vec<u8>, Vec<u8>)>, AsicError> {
+) -> Result<Option<ChainPair>, AsicError> {
     match (result.is_empty(), chain.is_empty()) {
         (true, true) => Ok(None),
         (true, false) => Err(AsicError::Missing(entry(result_name))),

@@ -184,7 +184,8 @@ impl Unsigned {
     /// # Errors
     /// [`BuildError::NotRaw`] when an ECDSA signature has not an even length.
     pub fn finish(self, signature_value: &[u8]) -> Result<Vec<u8>, BuildError> {
-        if matches!(self.algorithm, SignatureAlgorithm::Ecdsa(_)) && signature_value.len() % 2 != 0 {
+        if matches!(self.algorithm, SignatureAlgorithm::Ecdsa(_)) && !signature_value.len().is_multiple_of(2)
+        {
             return Err(BuildError::NotRaw);
         }
         let mut document = self.head;

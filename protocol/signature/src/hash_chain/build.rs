@@ -115,7 +115,7 @@ impl Batch {
         let mut path = Vec::with_capacity(self.levels.len());
         let mut position = index;
         for level in &self.levels {
-            let side = if position % 2 == 0 {
+            let side = if position.is_multiple_of(2) {
                 Side::Left
             } else {
                 Side::Right

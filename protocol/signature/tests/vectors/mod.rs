@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+pub(crate) mod issued;
 pub(crate) mod trust;
 
 use std::path::{Path, PathBuf};

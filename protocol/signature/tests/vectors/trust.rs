@@ -1,5 +1,6 @@
 //! Trust material of the vectors' instance DEV, read with no more of the format than is needed.
 
+use base64::Engine as _;
 use protocol_pki::certificate::Certificate;
 use protocol_pki::ocsp::ConfiguredResponder;
 use protocol_pki::profile::{MemberName, Profile};
@@ -56,7 +57,7 @@ pub(crate) fn dev() -> Option<Trust> {
     let text = std::str::from_utf8(&xml).unwrap();
     let document = uppsala::parse(text).unwrap();
     let certificate = |parent: &str, index: usize| {
-        let certificates = document
+        let mut certificates = document
             .get_elements_by_tag_name("cert")
             .into_iter()
             .filter(|id| {
@@ -67,9 +68,8 @@ pub(crate) fn dev() -> Option<Trust> {
                     .local_name
                     == parent
             });
-        let id = certificates.skip(index).next().unwrap();
+        let id = certificates.nth(index).unwrap();
         let base64: String = document.text_content_deep(id).split_whitespace().collect();
-        use base64::Engine as _;
         let bytes = base64::engine::general_purpose::STANDARD.decode(base64).unwrap();
         Certificate::from_der_or_pem(&bytes).unwrap()
     };
