@@ -8,7 +8,7 @@ use crate::oid;
 pub const MAX_NAME_BYTES: usize = 8192;
 
 /// A distinguished name, kept as its DER with the attributes read out.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DistinguishedName {
     der: Box<[u8]>,
     attributes: Vec<NameAttribute>,
@@ -172,6 +172,12 @@ impl Eq for DistinguishedName {}
 impl std::fmt::Display for DistinguishedName {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str(&self.readable())
+    }
+}
+
+impl std::fmt::Debug for DistinguishedName {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "DistinguishedName({self})")
     }
 }
 

@@ -11,6 +11,7 @@
 mod common;
 
 use common::{NOT_AFTER, NOT_BEFORE, authority, has_program, name};
+use proptest::prelude::*;
 use protocol_pki::certificate::{Certificate, KeyUsage};
 use protocol_pki::csr::{CertificateRequest, RequestError, build};
 use protocol_pki::digest::DigestAlgorithm;
@@ -139,4 +140,33 @@ fn full_certificate(root: &common::Identity, key: &SoftwareKey) -> Certificate {
     assert!(certificate.may_authenticate() && !certificate.may_sign_messages());
     assert!(certificate.is_issued_by(&root.certificate) && !root.certificate.is_issued_by(&certificate));
     certificate
+}
+
+/// DER of a certificate with every extension known, made once.
+fn sample() -> &'static [u8] {
+    static SAMPLE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+    SAMPLE.get_or_init(|| {
+        let root = authority(None, "Root", None);
+        let key = SoftwareKey::generate(KeySpec::Rsa2048).unwrap();
+        full_certificate(&root, &key).as_der().to_vec()
+    })
+}
+
+proptest! {
+    /// What is read after damage holds the bytes that were given, and never the issuer's signature.
+    #[test]
+    fn damaged_certificates_are_refused_or_no_longer_signed(
+        position in any::<prop::sample::Index>(),
+        value in any::<u8>(),
+    ) {
+        let mut der = sample().to_vec();
+        let position = position.index(der.len());
+        prop_assume!(der[position] != value);
+        der[position] = value;
+        if let Ok(certificate) = Certificate::from_der(&der) {
+            prop_assert_eq!(certificate.as_der(), &der[..]);
+            let key = certificate.public_key().clone();
+            prop_assert!(certificate.verify_signed_with(&key).is_err());
+        }
+    }
 }
