@@ -201,7 +201,7 @@ fn check_directory(
             .data_start()
             .ok_or(AsicError::Ambiguous("entry without data"))?;
         names.push(file.name()?.to_ascii_lowercase());
-        spans.push((file.header_start(), data + file.compressed_size()));
+        spans.push((file.header_start(), data.saturating_add(file.compressed_size())));
         check_local_name(bytes, &file)?;
     }
     names.sort_unstable();
