@@ -112,10 +112,9 @@ impl Multipart {
     /// # Errors
     /// [`TransportError::Truncated`] otherwise.
     pub fn finish(&self) -> Result<(), TransportError> {
-        if self.state == State::Epilogue {
-            Ok(())
-        } else {
-            Err(TransportError::Truncated)
+        match self.state {
+            State::Closing | State::Epilogue => Ok(()),
+            _ => Err(TransportError::Truncated),
         }
     }
 
