@@ -59,7 +59,11 @@ enum Command {
 #[derive(Debug, Args)]
 struct Database {
     /// The server configuration database
-    #[arg(long, env = "KIIRTEE_SERVER_CONFIGURATION", default_value = "/var/lib/kiirtee/server.db")]
+    #[arg(
+        long,
+        env = "KIIRTEE_SERVER_CONFIGURATION",
+        default_value = "/var/lib/kiirtee/server.db"
+    )]
     database: PathBuf,
 }
 
@@ -80,20 +84,38 @@ fn apply(database: &Path, file: &Path) -> Result<(), Failure> {
     let text = read(file)?;
     let mut configuration =
         ServerConfiguration::open(database).or_unusable(|| format!("open {}", database.display()))?;
-    let changes = configuration.apply_toml(&text).or_unusable(|| format!("apply {}", file.display()))?;
-    output::line(if changes.is_empty() { "nothing changed" } else { "applied" })?;
-    if changes.is_empty() { Ok(()) } else { output::line(changes.to_string().trim_end()) }
+    let changes = configuration
+        .apply_toml(&text)
+        .or_unusable(|| format!("apply {}", file.display()))?;
+    output::line(if changes.is_empty() {
+        "nothing changed"
+    } else {
+        "applied"
+    })?;
+    if changes.is_empty() {
+        Ok(())
+    } else {
+        output::line(changes.to_string().trim_end())
+    }
 }
 
 fn export(database: &Path) -> Result<(), Failure> {
     let configuration = open(database)?;
-    let text = configuration.export_toml().or_unusable(|| format!("export {}", database.display()))?;
+    let text = configuration
+        .export_toml()
+        .or_unusable(|| format!("export {}", database.display()))?;
     output::line(text.trim_end())
 }
 
 fn show(database: &Path, json: bool) -> Result<(), Failure> {
-    let document = open(database)?.document().or_unusable(|| format!("read {}", database.display()))?;
-    if json { output::json(&document) } else { output::line(&table(&document)) }
+    let document = open(database)?
+        .document()
+        .or_unusable(|| format!("read {}", database.display()))?;
+    if json {
+        output::json(&document)
+    } else {
+        output::line(&table(&document))
+    }
 }
 
 fn check(file: &Path) -> Result<(), Failure> {
@@ -102,20 +124,31 @@ fn check(file: &Path) -> Result<(), Failure> {
     // Applied to an empty configuration of its own, a file meets every check that a real one would make.
     let mut configuration = ServerConfiguration::open(&folder.path().join("check.db"))
         .or_unusable(|| "make an empty configuration to check against".into())?;
-    let changes = configuration.apply_toml(&text).or_unusable(|| format!("use {}", file.display()))?;
-    output::line(&format!("{}: can be applied, {} clients", file.display(), changes.added.len()))
+    let changes = configuration
+        .apply_toml(&text)
+        .or_unusable(|| format!("use {}", file.display()))?;
+    output::line(&format!(
+        "{}: can be applied, {} clients",
+        file.display(),
+        changes.added.len()
+    ))
 }
 
 fn open(database: &Path) -> Result<ServerConfiguration, Failure> {
     ServerConfiguration::open_read_only(database).or_unusable(|| {
-        format!("open {}; expected the server configuration of a security server", database.display())
+        format!(
+            "open {}; expected the server configuration of a security server",
+            database.display()
+        )
     })
 }
 
 fn read(file: &Path) -> Result<String, Failure> {
     if file == Path::new("-") {
         let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text).or_unusable(|| "read standard input".into())?;
+        std::io::stdin()
+            .read_to_string(&mut text)
+            .or_unusable(|| "read standard input".into())?;
         return Ok(text);
     }
     std::fs::read_to_string(file).or_unusable(|| format!("read {}", file.display()))
@@ -134,7 +167,13 @@ fn table(document: &Document) -> String {
                 let kind = kind.as_str().unwrap_or_default().to_owned();
                 let disabled = if description.disabled { " (disabled)" } else { "" };
                 let users = users(client, &service.code);
-                table.row([id.clone(), service.code.clone(), kind + disabled, service.url.clone(), users]);
+                table.row([
+                    id.clone(),
+                    service.code.clone(),
+                    kind + disabled,
+                    service.url.clone(),
+                    users,
+                ]);
             }
         }
     }
@@ -143,12 +182,25 @@ fn table(document: &Document) -> String {
 
 /// Who may use a service, with the endpoints if not all of it.
 fn users(client: &storage::server_configuration::document::Client, service: &str) -> String {
-    let endpoints = client.endpoints.iter().filter(|endpoint| endpoint.service == service);
-    let rights = endpoints.filter(|endpoint| !endpoint.subjects.is_empty()).map(|endpoint| {
-        let subjects: Vec<String> = endpoint.subjects.iter().map(ToString::to_string).collect();
-        let place = if endpoint.is_base() { String::new() } else { format!("{} {}: ", endpoint.method, endpoint.path) };
-        format!("{place}{}", subjects.join(", "))
-    });
+    let endpoints = client
+        .endpoints
+        .iter()
+        .filter(|endpoint| endpoint.service == service);
+    let rights = endpoints
+        .filter(|endpoint| !endpoint.subjects.is_empty())
+        .map(|endpoint| {
+            let subjects: Vec<String> = endpoint.subjects.iter().map(ToString::to_string).collect();
+            let place = if endpoint.is_base() {
+                String::new()
+            } else {
+                format!("{} {}: ", endpoint.method, endpoint.path)
+            };
+            format!("{place}{}", subjects.join(", "))
+        });
     let rights: Vec<String> = rights.collect();
-    if rights.is_empty() { "nobody".into() } else { rights.join("; ") }
+    if rights.is_empty() {
+        "nobody".into()
+    } else {
+        rights.join("; ")
+    }
 }

@@ -3,17 +3,21 @@
 //! One room a command; each knows its arguments, its help and what it prints:
 //!
 //! - [`verify`]: are these ASiC containers valid?
+//! - [`log`]: what is in a message log, and records of it as ASiC containers
 //! - [`keys`]: tokens, keys, signing requests and certificates, through the signer
+//! - [`config`]: the server configuration, as one TOML file
 //! - [`sandbox`]: a complete instance on loopback
 //!
 //! Results go to standard output, as text or with `--json` as JSON; what went wrong goes to standard error with what,
 //! where and what was expected. Exit codes ([`failure::Failure`]): 0 done, 1 the answer is no, 2 unusable input.
 
+pub mod config;
 pub mod failure;
 pub mod keys;
+pub mod log;
 pub mod output;
 pub mod sandbox;
-// pub mod verify;
+pub mod verify;
 
 use clap::{Parser, Subcommand};
 
@@ -43,9 +47,13 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Check ASiC containers: are they valid evidence?
-    // Verify(verify::Arguments),
+    Verify(verify::Arguments),
+    /// What is in a message log, and records of it as ASiC containers
+    Log(log::Arguments),
     /// Tokens, keys, signing requests and certificates of a signer
     Keys(keys::Arguments),
+    /// The server configuration of a security server
+    Config(config::Arguments),
     /// A complete instance on loopback, to try and to test with
     Sandbox(sandbox::Arguments),
     /// Show the version
@@ -58,8 +66,10 @@ enum Command {
 /// What the command could not do, or that its answer is no.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
-        // Command::Verify(arguments) => verify::run(&arguments),
+        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Log(arguments) => log::run(&arguments),
         Command::Keys(arguments) => keys::run(arguments),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(arguments),
         Command::Version => output::line(&format!("kiirtee {}", env!("CARGO_PKG_VERSION"))),
     }

@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use protocol_signature::asic;
 use serde::Serialize;
-use storage::message_log::{ContainerParts, Direction, LoggedRecord, MessageKind, MessageLogReader, RecordId, Records};
+use storage::message_log::{
+    ContainerParts, Direction, LoggedRecord, MessageKind, MessageLogReader, RecordId, Records,
+};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -29,7 +31,12 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub struct Arguments {
     /// The folder of the message log (`messagelog` in the proxy's data folder)
-    #[arg(long, global = true, env = "KIIRTEE_MESSAGE_LOG", default_value = "/var/lib/kiirtee/proxy/messagelog")]
+    #[arg(
+        long,
+        global = true,
+        env = "KIIRTEE_MESSAGE_LOG",
+        default_value = "/var/lib/kiirtee/proxy/messagelog"
+    )]
     message_log: PathBuf,
     #[command(subcommand)]
     command: Command,
@@ -80,7 +87,10 @@ impl Which {
 
     fn includes(&self, record: &LoggedRecord) -> bool {
         self.query_id.as_ref().is_none_or(|id| *id == record.query_id)
-            && self.client.as_ref().is_none_or(|client| *client == record.client.to_string())
+            && self
+                .client
+                .as_ref()
+                .is_none_or(|client| *client == record.client.to_string())
     }
 }
 
@@ -95,7 +105,12 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let records = log.records();
     match &arguments.command {
         Command::List { which, last, json } => list(records, which, *last, *json),
-        Command::Get { ids, which, out, force } => get(records, &wanted(records, ids, which)?, out, *force),
+        Command::Get {
+            ids,
+            which,
+            out,
+            force,
+        } => get(records, &wanted(records, ids, which)?, out, *force),
     }
 }
 
@@ -133,11 +148,17 @@ fn list(records: &Records, which: &Which, last: Option<usize>, json: bool) -> Re
     let skipped = last.map_or(0, |last| found.len().saturating_sub(last));
     found.drain(..skipped);
     let shown: Result<Vec<Shown>, Failure> = found.iter().map(|record| show(records, record)).collect();
-    if json { output::json(&shown?) } else { output::line(&table(&shown?)) }
+    if json {
+        output::json(&shown?)
+    } else {
+        output::line(&table(&shown?))
+    }
 }
 
 fn show(records: &Records, record: &LoggedRecord) -> Result<Shown, Failure> {
-    let pending = records.is_pending(record.id).or_unusable(|| format!("read record {}", record.id))?;
+    let pending = records
+        .is_pending(record.id)
+        .or_unusable(|| format!("read record {}", record.id))?;
     Ok(Shown {
         id: record.id.get(),
         time: record.time.format(&Rfc3339).unwrap_or_default(),
@@ -166,7 +187,16 @@ const fn direction(record: &LoggedRecord) -> &'static str {
 }
 
 fn table(records: &[Shown]) -> String {
-    let headings = ["id", "time", "query id", "what", "client", "service", "bytes", "time-stamp"];
+    let headings = [
+        "id",
+        "time",
+        "query id",
+        "what",
+        "client",
+        "service",
+        "bytes",
+        "time-stamp",
+    ];
     let mut table = Table::new(&headings);
     for record in records {
         let bytes = record.body_bytes.unwrap_or(0) + record.message_bytes as u64;
@@ -178,7 +208,11 @@ fn table(records: &[Shown]) -> String {
             record.client.clone(),
             record.service.clone().unwrap_or_else(|| "-".into()),
             bytes.to_string(),
-            if record.time_stamped { "yes".into() } else { "not yet".to_owned() },
+            if record.time_stamped {
+                "yes".into()
+            } else {
+                "not yet".to_owned()
+            },
         ]);
     }
     table.render()
@@ -188,13 +222,21 @@ fn table(records: &[Shown]) -> String {
 fn wanted(records: &Records, ids: &[u64], which: &Which) -> Result<Vec<LoggedRecord>, Failure> {
     if ids.is_empty() {
         if which.is_all() {
-            return Err(Failure::unusable("say which records: ids, --query-id or --client"));
+            return Err(Failure::unusable(
+                "say which records: ids, --query-id or --client",
+            ));
         }
         let found = matching(records, which)?;
-        return if found.is_empty() { Err(Failure::unusable("no such record in the message log")) } else { Ok(found) };
+        return if found.is_empty() {
+            Err(Failure::unusable("no such record in the message log"))
+        } else {
+            Ok(found)
+        };
     }
     let by_id = |id: &u64| {
-        let found = records.get(RecordId::new(*id)).or_unusable(|| format!("read record {id}"))?;
+        let found = records
+            .get(RecordId::new(*id))
+            .or_unusable(|| format!("read record {id}"))?;
         found.ok_or_else(|| Failure::unusable(format!("record {id} is not in the message log")))
     };
     ids.iter().map(by_id).collect()
@@ -204,13 +246,22 @@ fn get(records: &Records, wanted: &[LoggedRecord], out: &Path, force: bool) -> R
     std::fs::create_dir_all(out).or_unusable(|| format!("make the folder {}", out.display()))?;
     for record in wanted {
         let id = record.id;
-        if !force && records.is_pending(id).or_unusable(|| format!("read record {id}"))? {
+        if !force
+            && records
+                .is_pending(id)
+                .or_unusable(|| format!("read record {id}"))?
+        {
             let advice = "wait for it, or take the record without with --force";
-            return Err(Failure::unusable(format!("record {id} has no time-stamp yet; {advice}")));
+            return Err(Failure::unusable(format!(
+                "record {id} has no time-stamp yet; {advice}"
+            )));
         }
-        let parts = records.container_of(record.clone(), MAX_BODY).or_unusable(|| format!("read record {id}"))?;
+        let parts = records
+            .container_of(record.clone(), MAX_BODY)
+            .or_unusable(|| format!("read record {id}"))?;
         let file = out.join(file_name(record));
-        let bytes = container(&parts, record.time).or_unusable(|| format!("make the container of record {id}"))?;
+        let bytes =
+            container(&parts, record.time).or_unusable(|| format!("make the container of record {id}"))?;
         std::fs::write(&file, bytes).or_unusable(|| format!("write {}", file.display()))?;
         output::line(&file.display().to_string())?;
     }
@@ -220,7 +271,11 @@ fn get(records: &Records, wanted: &[LoggedRecord], out: &Path, force: bool) -> R
 /// `QUERYID-request-ID.asice`, with what is awkward in file names replaced.
 fn file_name(record: &LoggedRecord) -> String {
     let plain = |character: char| {
-        if character.is_ascii_alphanumeric() || "-_.".contains(character) { character } else { '_' }
+        if character.is_ascii_alphanumeric() || "-_.".contains(character) {
+            character
+        } else {
+            '_'
+        }
     };
     let query_id: String = record.query_id.chars().take(200).map(plain).collect();
     format!("{query_id}-{}-{}.asice", direction(record), record.id)
@@ -231,7 +286,10 @@ fn file_name(record: &LoggedRecord) -> String {
 /// # Errors
 /// Never for want of memory or data; only as writing zip files goes.
 pub fn container(parts: &ContainerParts, logged: OffsetDateTime) -> std::io::Result<Vec<u8>> {
-    let chain = parts.hash_chain_result.as_deref().zip(parts.hash_chain.as_deref());
+    let chain = parts
+        .hash_chain_result
+        .as_deref()
+        .zip(parts.hash_chain.as_deref());
     let time_stamp = parts.time_stamp.as_ref().map(|stamp| asic::BatchTimeStamp {
         result: &stamp.hash_chain_result,
         chain: &stamp.hash_chain,

@@ -7,21 +7,40 @@
 //!
 //! - [`layout`]: addresses, folders and identifiers
 //! - [`description`]: `sandbox.json`
-//! - [`process`]: starting, watching and stopping processes
+//! - [`up`]: the order in which things need each other
+//! - [`trust`], [`signer`], [`central`], [`security_server`], [`services`]: the servers and what is provisioned in them
+//! - [`process`], [`progress`], [`wait`], [`files`], [`http`]: tools
 //! - [`service`]: the example information system
+//! - [`demo`]: an exchange, told step by step
 
+pub mod central;
+pub mod demo;
 pub mod description;
+pub mod files;
+pub mod http;
+pub mod join;
 pub mod layout;
 pub mod process;
+pub mod progress;
+pub mod security_server;
 pub mod service;
+pub mod services;
+pub mod signer;
+pub mod status;
+pub mod trust;
+pub mod up;
 pub mod wait;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
 use crate::failure::{Failure, OrUnusable};
+use crate::output;
+use description::Description;
+use layout::{Folders, Net};
+use progress::Progress;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,6 +63,28 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Start an instance and leave it running
+    Up {
+        #[command(flatten)]
+        folder: Folder,
+        /// The loopback network: its first three numbers
+        #[arg(long, default_value_t)]
+        net: Net,
+    },
+    /// Show every process of an instance
+    Status {
+        #[command(flatten)]
+        folder: Folder,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Stop every process of an instance, and leave its data
+    Down(Folder),
+    /// Make keys, certificates and registration for a further security server
+    Join(join::Arguments),
+    /// Exchange messages in an instance of its own, verify the evidence, tell what happens, stop
+    Demo(demo::Arguments),
     /// Answer as the example information system (started by `up`)
     #[command(hide = true)]
     Service {
@@ -67,8 +108,55 @@ pub struct Folder {
 /// What could not be started, stopped or reached, and what it said last.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
+        Command::Up { folder, net } => up(&folder, net),
+        Command::Status { folder, json } => status::show(&folder.folders()?, json),
+        Command::Down(folder) => down(&folder.folders()?),
+        Command::Join(arguments) => join::run(&arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Service { listen } => {
             service::run(listen).or_unusable(|| format!("serve the example services at {listen}"))
         }
     }
+}
+
+impl Folder {
+    fn folders(&self) -> Result<Folders, Failure> {
+        Ok(Folders::new(&absolute(&self.dir)?))
+    }
+}
+
+/// The path from the root: the processes of a sandbox run in another folder than this one.
+fn absolute(path: &Path) -> Result<PathBuf, Failure> {
+    std::path::absolute(path).or_unusable(|| format!("find {}", path.display()))
+}
+
+fn up(folder: &Folder, net: Net) -> Result<(), Failure> {
+    let folders = folder.folders()?;
+    let progress = Progress::new();
+    let description = up::up(&folders, net, &progress)?;
+    progress.done();
+    output::line(&format!(
+        "The instance runs. Call its services at {}, for example:\n  curl -H 'X-Road-Client: {}' {}/r1/{}/echo/hello\n\
+         Everything about it is in {}; end it with: kiirtee sandbox down --dir {}",
+        description.consumer.client_http,
+        description.consumer.subsystem,
+        description.consumer.client_http,
+        description.provider.subsystem,
+        folders.description().display(),
+        folders.root().display(),
+    ))
+}
+
+fn down(folders: &Folders) -> Result<(), Failure> {
+    // A sandbox whose start failed half-way has processes but no description.
+    let processes = process::on_file(folders);
+    if processes.is_empty() {
+        Description::read(folders)?;
+    }
+    process::stop(folders, &processes)?;
+    output::line(&format!(
+        "stopped {} processes; the data stay in {}",
+        processes.len(),
+        folders.root().display()
+    ))
 }

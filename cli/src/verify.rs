@@ -68,7 +68,11 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         }
     }
     let invalid = reports.iter().filter(|report| !report.is_valid()).count();
-    if invalid == 0 { Ok(()) } else { Err(Failure::No(format!("{invalid} of {} not valid", reports.len()))) }
+    if invalid == 0 {
+        Ok(())
+    } else {
+        Err(Failure::No(format!("{invalid} of {} not valid", reports.len())))
+    }
 }
 
 /// What to trust, out of a global configuration on disk.

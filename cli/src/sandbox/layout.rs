@@ -28,10 +28,14 @@ pub mod port {
     pub const OCSP_RESPONDER: u16 = 5577;
     /// Metrics and health of the proxy.
     pub const ADMIN: u16 = 5566;
-    /// Certification authority, OCSP responder and time-stamping authority.
-    pub const TRUST: u16 = 8888;
-    /// The central server's global configuration.
-    pub const CENTRAL: u16 = 80;
+    /// Certification authority.
+    pub const CA: u16 = 8888;
+    /// OCSP responder of the certification authority.
+    pub const OCSP: u16 = 8889;
+    /// Time-stamping authority.
+    pub const TSA: u16 = 8899;
+    /// The central server's global configuration; not 80, which only root may listen at.
+    pub const CENTRAL: u16 = 8080;
     /// The example information system.
     pub const SERVICE: u16 = 8000;
 }
@@ -42,6 +46,11 @@ pub mod port {
 pub struct Net([u8; 3]);
 
 impl Net {
+    /// The network `127.b.c`.
+    pub const fn loopback(b: u8, c: u8) -> Self {
+        Self([127, b, c])
+    }
+
     /// The address with this last number.
     pub const fn host(self, last: u8) -> IpAddr {
         let [a, b, c] = self.0;

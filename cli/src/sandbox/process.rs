@@ -38,6 +38,28 @@ pub fn program(name: &str) -> Result<PathBuf, Failure> {
     found.ok_or_else(|| Failure::unusable(format!("{name} is not in {}; {expected}", own_folder.display())))
 }
 
+/// Runs a program to its end.
+///
+/// # Errors
+/// What it says when it fails.
+pub fn run(name: &str, arguments: &[impl AsRef<OsStr>]) -> Result<(), Failure> {
+    let program = program(name)?;
+    let ended = Command::new(&program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .output();
+    let ended = ended.or_unusable(|| format!("start {}", program.display()))?;
+    if ended.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&ended.stderr);
+    Err(Failure::unusable(format!(
+        "{name} failed ({}): {}",
+        ended.status,
+        said.trim()
+    )))
+}
+
 /// Starts a program as a process of its own that goes on when this one ends, with its output in its log.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 
 use protocol_globalconf::GlobalConf;
 use protocol_pki::certificate::Certificate;
+use protocol_pki::ocsp::ConfiguredResponder;
 use protocol_pki::profile::Profile;
 use protocol_signature::verify::Material;
 
@@ -20,15 +21,22 @@ impl TrustMaterial {
 
 impl Material for TrustMaterial {
     fn ca_certificates(&self, instance: &str) -> Vec<Certificate> {
-        self.conf.ca_certs(instance).map(|ca| ca.certificate.clone()).collect()
+        self.conf
+            .ca_certs(instance)
+            .map(|ca| ca.certificate.clone())
+            .collect()
     }
 
     fn profile(&self, ca: &Certificate, instance: &str) -> Option<Profile> {
         self.conf.profile_for_ca(ca, instance)
     }
 
-    fn ocsp_responders(&self, ca: &Certificate) -> Vec<Certificate> {
-        self.conf.ocsp_responder_certs(ca).cloned().collect()
+    fn authorities(&self) -> Vec<Certificate> {
+        self.conf.ocsp_context().authorities.to_vec()
+    }
+
+    fn ocsp_responders(&self) -> Vec<ConfiguredResponder> {
+        self.conf.ocsp_context().responders.to_vec()
     }
 
     fn ocsp_freshness_seconds(&self) -> u32 {
@@ -36,7 +44,7 @@ impl Material for TrustMaterial {
     }
 
     fn verify_next_update(&self) -> bool {
-        self.conf.optional_parts().verify_next_update
+        self.conf.ocsp_context().verify_next_update
     }
 
     fn tsa_certificates(&self) -> Vec<Certificate> {

@@ -43,21 +43,28 @@ impl Verdict {
     pub(super) fn valid(verified: &VerifiedContainer) -> Self {
         let signature = verified.signature();
         let document = signature.document();
+        let signer = document.signer();
         Self::Valid(Box::new(Proven {
-            signer: document.signer().to_string(),
-            certificate: document.signing_certificate().subject_rfc2253(),
+            signer: format!(
+                "{}/{}/{}",
+                signer.instance, signer.member_class, signer.member_code
+            ),
+            certificate: document.signing_certificate().subject().rfc2253(),
             certificate_issuer: document.signing_certificate().issuer_rfc2253(),
             signed_at: document.signing_time().map(moment),
             ocsp_produced_at: moment(document.ocsp().produced_at),
             time_stamped_at: moment(verified.time_stamp_time()),
-            time_stamping_authority: verified.tsa_certificate().subject_rfc2253(),
+            time_stamping_authority: verified.tsa_certificate().subject().rfc2253(),
             parts: signature.covered().iter().map(|part| part.name.clone()).collect(),
             unverified_attachments: signature.absent().iter().map(|part| part.name.clone()).collect(),
         }))
     }
 
     pub(super) fn invalid(code: &str, error: &(dyn Error + 'static)) -> Self {
-        Self::Invalid { code: code.to_owned(), reason: causes(error) }
+        Self::Invalid {
+            code: code.to_owned(),
+            reason: causes(error),
+        }
     }
 
     /// The fault code, if the container is not valid.
@@ -99,7 +106,11 @@ pub struct FileReport {
 
 impl FileReport {
     pub(super) fn new(file: &Path, verdict: Verdict) -> Self {
-        Self { file: file.to_path_buf(), valid: verdict.fault_code().is_none(), verdict }
+        Self {
+            file: file.to_path_buf(),
+            valid: verdict.fault_code().is_none(),
+            verdict,
+        }
     }
 
     /// Whether the container is valid evidence.
@@ -124,12 +135,20 @@ impl fmt::Display for Proven {
         writeln!(f, "  certificate   {}", self.certificate)?;
         writeln!(f, "  issued by     {}", self.certificate_issuer)?;
         writeln!(f, "  good at       {} (OCSP)", self.ocsp_produced_at)?;
-        writeln!(f, "  existed at    {}, says {}", self.time_stamped_at, self.time_stamping_authority)?;
+        writeln!(
+            f,
+            "  existed at    {}, says {}",
+            self.time_stamped_at, self.time_stamping_authority
+        )?;
         write!(f, "  covers        {}", self.parts.join(", "))?;
         if self.unverified_attachments.is_empty() {
             return Ok(());
         }
-        write!(f, "\n  not here      {} (signed, content not in the container)", self.unverified_attachments.join(", "))
+        write!(
+            f,
+            "\n  not here      {} (signed, content not in the container)",
+            self.unverified_attachments.join(", ")
+        )
     }
 }
 
@@ -142,6 +161,9 @@ pub(super) struct Summary<'a> {
 
 impl<'a> Summary<'a> {
     pub(super) fn new(files: &'a [FileReport]) -> Self {
-        Self { valid: files.iter().all(FileReport::is_valid), files }
+        Self {
+            valid: files.iter().all(FileReport::is_valid),
+            files,
+        }
     }
 }

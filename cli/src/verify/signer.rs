@@ -3,15 +3,18 @@
 use protocol_message::identifier::ClientId;
 use protocol_message::rest::{RequestPart, ResponsePart, RestError};
 use protocol_message::soap::{self, ParsedSoap, SoapError};
-use protocol_message::transport::ContentType;
+use protocol_message::transport::{ContentType, TransportError, mime};
 use protocol_pki::profile::MemberName;
 
 /// Why a message does not tell who must have signed it.
 #[derive(Debug, thiserror::Error)]
-pub enum SignerError {
+pub(super) enum SignerError {
     /// The SOAP message cannot be read.
     #[error("the container's message is no SOAP message of the protocol")]
     Soap(#[from] SoapError),
+    /// Never: the content type is ours.
+    #[error("the content type of a SOAP message")]
+    ContentType(#[from] TransportError),
     /// The container has a SOAP fault, which is never signed.
     #[error("the container's message is a fault, which nobody signs")]
     Fault,
@@ -25,11 +28,11 @@ pub enum SignerError {
 
 impl SignerError {
     /// The fault code (wire.md 1.8).
-    pub fn fault_code(&self) -> &'static str {
+    pub(super) fn fault_code(&self) -> &'static str {
         match self {
             Self::Soap(error) => error.fault_code(),
             Self::Rest(error) => error.fault_code(),
-            Self::Fault | Self::NoService => "invalid_message",
+            Self::ContentType(_) | Self::Fault | Self::NoService => "invalid_message",
         }
     }
 }
@@ -44,13 +47,16 @@ pub(super) fn of_message(message: &[u8]) -> Result<MemberName, SignerError> {
         Some(b'A'..=b'Z') => RequestPart::parse(message)?.client().clone(),
         _ => of_soap(message)?,
     };
-    Ok(MemberName { instance: id.instance, member_class: id.member_class, member_code: id.member_code })
+    Ok(MemberName {
+        instance: id.instance,
+        member_class: id.member_class,
+        member_code: id.member_code,
+    })
 }
 
 fn of_soap(message: &[u8]) -> Result<ClientId, SignerError> {
-    match soap::parse(message, &ContentType::text_xml())? {
+    match soap::parse(message, &ContentType::parse(mime::TEXT_XML)?)? {
         ParsedSoap::Fault(_) => Err(SignerError::Fault),
-        ParsedSoap::Message(message) if message.is_response() => Ok(message.header().service.provider.clone()),
-        ParsedSoap::Message(message) => Ok(message.header().client.clone()),
+        ParsedSoap::Message(message) => Ok(message.signer().clone()),
     }
 }

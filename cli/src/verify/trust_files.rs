@@ -22,7 +22,9 @@ pub struct TrustFiles {
 impl TrustFiles {
     /// The files below `folder`.
     pub fn new(folder: &Path) -> Self {
-        Self { folder: folder.to_path_buf() }
+        Self {
+            folder: folder.to_path_buf(),
+        }
     }
 
     fn on_disk(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
@@ -42,7 +44,9 @@ impl Files for TrustFiles {
             return Ok(Some(found));
         }
         if let Some(folder) = path.strip_suffix(PRIVATE_PARAMS_FILE) {
-            return Ok(self.on_disk(&format!("{folder}{SHARED_PARAMS_FILE}"))?.map(|_| no_private_params(folder)));
+            return Ok(self
+                .on_disk(&format!("{folder}{SHARED_PARAMS_FILE}"))?
+                .map(|_| no_private_params(folder)));
         }
         let metadata = format!("{PRIVATE_PARAMS_FILE}{METADATA_SUFFIX}");
         match path.strip_suffix(&metadata) {
@@ -54,7 +58,9 @@ impl Files for TrustFiles {
     fn directories(&self) -> io::Result<Vec<String>> {
         let entries = std::fs::read_dir(&self.folder)?;
         let folders = entries.flatten().filter(|entry| entry.path().is_dir());
-        Ok(folders.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+        Ok(folders
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .collect())
     }
 }
 
@@ -62,9 +68,16 @@ fn no_private_params(folder: &str) -> Vec<u8> {
     let instance = protocol_globalconf::layout::instance_of_directory(folder.trim_end_matches('/'));
     let instance = instance.unwrap_or_default();
     let provider = ClientId::for_member(&instance, "-", "-");
-    let management_service =
-        ManagementService { auth_cert_reg_address: String::new(), auth_cert_reg_cert: None, provider };
-    let empty =
-        PrivateParams { instance, anchors: Vec::new(), management_service, time_stamping_interval_seconds: 0 };
+    let management_service = ManagementService {
+        auth_cert_reg_address: String::new(),
+        auth_cert_reg_cert: None,
+        provider,
+    };
+    let empty = PrivateParams {
+        instance,
+        anchors: Vec::new(),
+        management_service,
+        time_stamping_interval_seconds: 0,
+    };
     empty.write(Version::V2)
 }

@@ -1,0 +1,219 @@
+//! Bringing a sandbox up, in the order in which things need each other.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+use super::description::{Description, GlobalConfiguration};
+use super::layout::{CONSUMER, Folders, INSTANCE, Net, PROVIDER, Server, port};
+use super::progress::Progress;
+use super::{central, files, http, process, security_server, services, signer, trust, wait};
+use crate::failure::{Failure, OrUnusable};
+
+/// How long a process may take to be ready.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+const SERVERS: [&Server; 2] = [&CONSUMER, &PROVIDER];
+
+/// Brings a sandbox up: makes what is not there yet, starts every process, waits until all are ready.
+///
+/// # Errors
+/// What did not become ready, and the end of its log. Whatever was started is stopped again.
+pub fn up(folders: &Folders, net: Net, progress: &Progress) -> Result<Description, Failure> {
+    refuse_if_running(folders)?;
+    refuse_if_taken(net)?;
+    files::folder(folders.root())?;
+    match bring_up(folders, net, progress) {
+        Ok(description) => Ok(description),
+        Err(failure) => {
+            process::stop(folders, &process::on_file(folders))?;
+            Err(failure)
+        }
+    }
+}
+
+fn refuse_if_running(folders: &Folders) -> Result<(), Failure> {
+    let running = process::on_file(folders)
+        .into_iter()
+        .find(|(_, id)| process::is_running(*id));
+    match running {
+        None => Ok(()),
+        Some((name, id)) => {
+            let place = folders.root().display();
+            Err(Failure::unusable(format!(
+                "the sandbox in {place} runs already ({name} is process {id})"
+            )))
+        }
+    }
+}
+
+/// Every address of the sandbox has to be free, or some of its servers would be somebody else's.
+fn refuse_if_taken(net: Net) -> Result<(), Failure> {
+    for address in addresses(net) {
+        TcpListener::bind(address).or_unusable(|| {
+            format!(
+                "listen at {address}; expected a free loopback network, choose another with --net 127.0.N"
+            )
+        })?;
+    }
+    Ok(())
+}
+
+/// Whether every address of the sandbox is free.
+pub fn is_free(net: Net) -> bool {
+    refuse_if_taken(net).is_ok()
+}
+
+fn addresses(net: Net) -> Vec<SocketAddr> {
+    let servers = SERVERS.into_iter().flat_map(|server| {
+        let ports = [
+            port::CLIENT_HTTP,
+            port::CLIENT_HTTPS,
+            port::PEER,
+            port::OCSP_RESPONDER,
+            port::ADMIN,
+        ];
+        ports.map(|port| server.address(net, port))
+    });
+    let trust = [port::CA, port::OCSP, port::TSA].map(|port| SocketAddr::new(net.trust(), port));
+    let others = [
+        SocketAddr::new(net.central(), port::CENTRAL),
+        SocketAddr::new(net.service(), port::SERVICE),
+    ];
+    servers.chain(trust).chain(others).collect()
+}
+
+fn bring_up(folders: &Folders, net: Net, progress: &Progress) -> Result<Description, Failure> {
+    progress
+        .step("starting trust services: certification authority, OCSP responder, time-stamping authority");
+    trust::init(folders)?;
+    trust::start(folders, net)?;
+    ready(folders, trust::NAME, || trust::ready(net))?;
+
+    progress.step("starting the signers, which hold all private keys");
+    for server in [central::NAME, CONSUMER.name, PROVIDER.name] {
+        signer::start(folders, server)?;
+    }
+    for server in [central::NAME, CONSUMER.name, PROVIDER.name] {
+        ready(folders, &signer::process_name(server), || {
+            signer::open(folders, server).map(drop)
+        })?;
+    }
+    let is_new = !folders.description().exists();
+    if is_new {
+        provision(folders, net, progress)?;
+    }
+
+    progress.step("starting the central server, which signs and publishes the global configuration");
+    central::start(folders)?;
+    ready(folders, central::NAME, || central::ready(net))?;
+
+    progress.step("starting configuration clients, and waiting for global configuration and OCSP responses");
+    for server in SERVERS {
+        security_server::start_confclient(folders, server)?;
+    }
+    start_service(folders, net)?;
+    for server in SERVERS {
+        let name = security_server::confclient_name(server);
+        ready(folders, &name, || security_server::has_trust(folders, server))?;
+    }
+    ready(folders, "service", || service_ready(net))?;
+
+    progress.step("starting the proxies");
+    for server in SERVERS {
+        security_server::start_proxy(folders, server)?;
+    }
+    for server in SERVERS {
+        ready(folders, &security_server::proxy_name(server), || {
+            security_server::is_healthy(net, server)
+        })?;
+    }
+    let description = describe(folders, net);
+    description.write(folders)?;
+    Ok(description)
+}
+
+/// Keys and certificates, the registry of the central server, the configuration of the security servers.
+fn provision(folders: &Folders, net: Net, progress: &Progress) -> Result<(), Failure> {
+    progress.step("making keys in the signers and having them certified");
+    let consumer = signer::provision(folders, net, &CONSUMER)?;
+    let provider = signer::provision(folders, net, &PROVIDER)?;
+    progress.step("registering members, servers and trust services at the central server");
+    central::provision(
+        folders,
+        net,
+        &[(&CONSUMER, &consumer.auth), (&PROVIDER, &provider.auth)],
+    )?;
+    let configurations = [
+        (&CONSUMER, &consumer, services::consumer_configuration(net)),
+        (&PROVIDER, &provider, services::provider_configuration(net)),
+    ];
+    for (server, certificates, configuration) in configurations {
+        security_server::prepare(folders, net, server, certificates, &configuration)?;
+    }
+    Ok(())
+}
+
+/// Waits until a process is ready, or has ended, or patience has.
+fn ready(folders: &Folders, name: &str, look: impl Fn() -> Result<(), Failure>) -> Result<(), Failure> {
+    let outcome = wait::until(PATIENCE, || match look() {
+        Ok(()) => Ok(Ok(())),
+        Err(why) if has_ended(folders, name) => Ok(Err(why)),
+        Err(why) => Err(why),
+    });
+    let Err(why) = outcome.and_then(|ended| ended) else {
+        return Ok(());
+    };
+    let log = folders.log(name);
+    let last = process::last_words(folders, name);
+    Err(why).or_unusable(|| {
+        format!(
+            "{name} does not become ready; the end of {}:\n{last}\n",
+            log.display()
+        )
+    })
+}
+
+fn has_ended(folders: &Folders, name: &str) -> bool {
+    process::on_file(folders)
+        .iter()
+        .any(|(found, id)| found == name && !process::is_running(*id))
+}
+
+fn start_service(folders: &Folders, net: Net) -> Result<(), Failure> {
+    let listen = SocketAddr::new(net.service(), port::SERVICE).to_string();
+    let program = process::program("kiirtee")?;
+    process::start(
+        folders,
+        "service",
+        &program,
+        &["sandbox", "service", "--listen", &listen],
+    )
+    .map(drop)
+}
+
+fn service_ready(net: Net) -> Result<(), Failure> {
+    let url = format!("http://{}:{}/health", net.service(), port::SERVICE);
+    http::get(&url, &[])?.good(&url).map(drop)
+}
+
+fn describe(folders: &Folders, net: Net) -> Description {
+    let processes: BTreeMap<String, u32> = process::on_file(folders).into_iter().collect();
+    let central = central::urls(net);
+    Description {
+        instance: INSTANCE.into(),
+        net,
+        consumer: security_server::describe(folders, net, &CONSUMER),
+        provider: security_server::describe(folders, net, &PROVIDER),
+        trust: trust::urls(net),
+        global_configuration: GlobalConfiguration {
+            internal: central.internal,
+            external: central.external,
+            directory: folders.global_configuration(CONSUMER.name),
+            anchor: folders.anchor(),
+        },
+        services: services::list(),
+        information_system: format!("http://{}:{}", net.service(), port::SERVICE),
+        processes,
+    }
+}
