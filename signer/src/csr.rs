@@ -10,7 +10,6 @@ use protocol_pki::{
 use signer_client::{CsrFormat, DigestAlgorithm, NameAttribute, SignatureAlgorithm, SignerError};
 
 use crate::{
-    algorithms,
     registry::{CsrRecord, KeyRecord, MAX_PER_KEY, Registry, sha256},
     token::Token,
 };
@@ -107,7 +106,7 @@ impl TokenSigner<'_> {
 
 impl Signer for TokenSigner<'_> {
     fn algorithm(&self) -> PkiAlgorithm {
-        algorithms::signature(self.algorithm_name())
+        self.algorithm_name().into()
     }
 
     fn public_key_spki(&self) -> &[u8] {
@@ -115,7 +114,7 @@ impl Signer for TokenSigner<'_> {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignerFailure> {
-        let digest = algorithms::digest(DIGEST).digest(message);
+        let digest = self.algorithm().digest().digest(message);
         Ok(self
             .token
             .sign_digest(&self.key.id, self.algorithm_name(), &digest)?)

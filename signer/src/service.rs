@@ -14,10 +14,10 @@ use std::{
     time::Instant,
 };
 
+use protocol_pki::digest::DigestAlgorithm;
 use signer_client::{KeySelector, KeyUsage, Request, Response, SignMessage, SignatureAlgorithm, SignerError};
 
 use crate::{
-    algorithms,
     auto_login::{self, PinFileError},
     counters::Counters,
     registry::{RegistryError, RegistryFile},
@@ -173,7 +173,7 @@ impl Service {
             Request::Status => ticket.answer(Ok(Response::Status(self.status()))),
             Request::SignMessage(message) => self.sign_message(message, ticket),
             Request::SignData { key, algorithm, data } => {
-                let digest = algorithms::digest(algorithm.digest()).digest(&data);
+                let digest = DigestAlgorithm::from(algorithm.digest()).digest(&data);
                 self.sign_digest(&key, algorithm, digest.to_vec(), ticket);
             }
             Request::SignDigest {

@@ -1,4 +1,28 @@
-//! What the operator may set: a TOML file, unknown names refused.
+//! What the operator may set: a TOML file, unknown names refused. Only the first two are needed:
+//!
+//! ```toml
+//! socket = "/run/kiirtee/signer.sock"
+//! state_directory = "/var/lib/kiirtee/signer"
+//! socket_gid = 990                       # group that may connect
+//! admin_uids = [0]                       # users that may change tokens, besides the signer's own
+//! signing_uids = [991]                   # users that may only sign: the proxy
+//! pin_file = "/etc/kiirtee/signer.pin"   # mode 0600
+//! enforce_pin_policy = true
+//! max_connections = 64
+//!
+//! [signing]
+//! batch = true
+//! max_batch = 256
+//! max_queue = 16384
+//! timeout_seconds = 60
+//!
+//! [software_token]
+//! kdf_memory_kib = 65536
+//! kdf_passes = 3
+//!
+//! [log]
+//! json = true
+//! ```
 
 use std::{
     path::{Path, PathBuf},
@@ -223,6 +247,18 @@ mod tests {
         assert_eq!(settings.signing.max_batch, 256);
         assert_eq!(settings.signing.timeout(), Duration::from_secs(60));
         assert!(settings.signing.batch);
+    }
+
+    #[test]
+    fn the_documented_settings_are_accepted() {
+        let documented = include_str!("settings.rs").split("```").nth(1).unwrap();
+        let text: String = documented
+            .lines()
+            .skip(1)
+            .map(|line| format!("{}\n", line.trim_start_matches("//!").trim_start()))
+            .collect();
+        let settings = read(&text).unwrap();
+        assert_eq!((settings.signing_uids, settings.log.json), (vec![991], true));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! Names of algorithms as they travel to the signer.
 //!
-//! They have their own types because their encoding is part of the protocol.
+//! They have their own types because their encoding is part of the protocol; they convert from and to those of
+//! `protocol_pki`.
 
+use protocol_pki::{algorithm as pki, digest as pki_digest};
 use serde::{Deserialize, Serialize};
 
 /// A digest algorithm.
@@ -84,6 +86,50 @@ impl KeyAlgorithm {
             SignatureAlgorithm::RsaPkcs1(digest)
         } else {
             SignatureAlgorithm::Ecdsa(digest)
+        }
+    }
+}
+
+impl From<pki_digest::DigestAlgorithm> for DigestAlgorithm {
+    fn from(name: pki_digest::DigestAlgorithm) -> Self {
+        match name {
+            pki_digest::DigestAlgorithm::Sha1 => Self::Sha1,
+            pki_digest::DigestAlgorithm::Sha224 => Self::Sha224,
+            pki_digest::DigestAlgorithm::Sha256 => Self::Sha256,
+            pki_digest::DigestAlgorithm::Sha384 => Self::Sha384,
+            pki_digest::DigestAlgorithm::Sha512 => Self::Sha512,
+        }
+    }
+}
+
+impl From<DigestAlgorithm> for pki_digest::DigestAlgorithm {
+    fn from(name: DigestAlgorithm) -> Self {
+        match name {
+            DigestAlgorithm::Sha1 => Self::Sha1,
+            DigestAlgorithm::Sha224 => Self::Sha224,
+            DigestAlgorithm::Sha256 => Self::Sha256,
+            DigestAlgorithm::Sha384 => Self::Sha384,
+            DigestAlgorithm::Sha512 => Self::Sha512,
+        }
+    }
+}
+
+impl From<pki::SignatureAlgorithm> for SignatureAlgorithm {
+    fn from(name: pki::SignatureAlgorithm) -> Self {
+        match name {
+            pki::SignatureAlgorithm::RsaPkcs1(digest) => Self::RsaPkcs1(digest.into()),
+            pki::SignatureAlgorithm::RsaPss(digest) => Self::RsaPss(digest.into()),
+            pki::SignatureAlgorithm::Ecdsa(digest) => Self::Ecdsa(digest.into()),
+        }
+    }
+}
+
+impl From<SignatureAlgorithm> for pki::SignatureAlgorithm {
+    fn from(name: SignatureAlgorithm) -> Self {
+        match name {
+            SignatureAlgorithm::RsaPkcs1(digest) => Self::RsaPkcs1(digest.into()),
+            SignatureAlgorithm::RsaPss(digest) => Self::RsaPss(digest.into()),
+            SignatureAlgorithm::Ecdsa(digest) => Self::Ecdsa(digest.into()),
         }
     }
 }

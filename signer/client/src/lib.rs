@@ -40,6 +40,7 @@ pub mod error;
 pub mod fake;
 pub mod frame;
 mod link;
+mod remote_key;
 pub mod request;
 pub mod response;
 
@@ -47,6 +48,7 @@ pub use algorithm::{DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
 pub use blob::{Blob, Pin};
 pub use client::{Client, DEFAULT_TIMEOUT, Settings};
 pub use error::SignerError;
+pub use remote_key::RemoteKey;
 pub use request::{
     CertificateSha256, CertificateStatus, CsrFormat, ImportCertificate, KeySelector, KeyUsage, NameAttribute,
     PartDigest, Request, SignMessage,

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use protocol_pki::{
-    algorithm::SignatureAlgorithm as XmlAlgorithm, certificate::Certificate, digest,
-    public_key::ecdsa_der_to_xml,
-};
+use protocol_pki::{certificate::Certificate, digest, public_key::ecdsa_der_to_xml};
 use protocol_signature::{
     document::{Builder, Signed, Unsigned},
     hash_chain::{Batch, PartDigest},
@@ -96,7 +93,7 @@ impl Signing<'_> {
             intermediates: self.intermediates,
             ocsp_responses: &self.ocsp_responses,
             signing_time: self.at,
-            algorithm: xml_algorithm(self.key),
+            algorithm: self.key.message_signature(DIGEST).into(),
             signed,
         };
         builder.build().map_err(cannot_sign)
@@ -110,14 +107,6 @@ impl Signing<'_> {
             KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => return Ok(value),
         };
         ecdsa_der_to_xml(&value, field_bytes).map_err(cannot_sign)
-    }
-}
-
-const fn xml_algorithm(key: KeyAlgorithm) -> XmlAlgorithm {
-    if key.is_rsa() {
-        XmlAlgorithm::RsaPkcs1(XML_DIGEST)
-    } else {
-        XmlAlgorithm::Ecdsa(XML_DIGEST)
     }
 }
 

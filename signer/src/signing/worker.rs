@@ -131,9 +131,7 @@ impl Context {
         while let Ok(first) = jobs.recv() {
             let mut messages = VecDeque::new();
             self.take(first, &mut messages);
-            while messages.len() < self.limits.max_batch
-                && let Ok(next) = jobs.try_recv()
-            {
+            for next in jobs.try_iter().take(self.limits.max_batch - 1) {
                 self.take(next, &mut messages);
             }
             while !messages.is_empty() {

@@ -6,8 +6,8 @@ use std::{
 };
 
 use signer_client::{
-    CertificateStatus, CsrFormat, DigestAlgorithm, KeyAlgorithm, KeySelector, KeyUsage, Pin, Request,
-    Response, SignatureAlgorithm, SignerError, TokenStatus,
+    CertificateStatus, CsrFormat, DigestAlgorithm, KeyAlgorithm, KeySelector, KeyUsage, Pin, RemoteKey,
+    Request, Response, SignatureAlgorithm, SignerError, TokenStatus,
 };
 
 use crate::harness::{Ca, PIN, Signer, certified_key, subject};
@@ -235,4 +235,24 @@ fn authentication_keys_sign_for_tls() {
     client.logout("0").unwrap();
     let closed = client.sign_data(select(), SignatureAlgorithm::RsaPss(sha256), b"tls");
     assert_eq!(closed.unwrap_err().fault_code(), "token_not_active");
+}
+
+#[test]
+fn a_key_of_the_signer_signs_documents_elsewhere() {
+    use protocol_pki::{csr, csr::CertificateRequest, name::DistinguishedName};
+    let (_signer, client) = Signer::ready();
+    let key = client
+        .generate_key("0", "k", KeyAlgorithm::EcP256, KeyUsage::Signing)
+        .unwrap();
+    let remote = RemoteKey::new(client.clone(), &key, DigestAlgorithm::Sha512);
+    let name = DistinguishedName::build(&[("CN", "elsewhere")]).unwrap();
+    let made = csr::build(&name, &[], &remote).unwrap();
+    let read = CertificateRequest::from_der(&made).unwrap();
+    assert_eq!(read.public_key().spki_der(), &*key.public_key);
+    client.logout("0").unwrap();
+    let failure = csr::build(&name, &[], &remote).unwrap_err();
+    assert!(matches!(
+        failure.downcast_ref(),
+        Some(SignerError::TokenNotActive(_))
+    ));
 }

@@ -231,3 +231,39 @@ fn without_batches_every_message_has_its_own_signature() {
     }
     assert_eq!(client.status().unwrap().counters.batches, 20);
 }
+
+#[test]
+#[ignore = "a measurement: cargo test -p signer --test process -- --ignored --nocapture throughput"]
+fn throughput() {
+    let (_signer, client) = Signer::ready();
+    for (algorithm, in_flight) in [
+        (KeyAlgorithm::Rsa2048, 1),
+        (KeyAlgorithm::Rsa2048, 64),
+        (KeyAlgorithm::Rsa2048, 512),
+        (KeyAlgorithm::EcP256, 64),
+    ] {
+        let (_, certificate) = certified_key(&client, algorithm, KeyUsage::Signing);
+        let mut template = message(certificate.sha256, 1, 1);
+        template.ocsp_responses = vec![Blob::from(vec![7; 2_000])];
+        let before = client.status().unwrap().counters;
+        let start = std::time::Instant::now();
+        let mut waiting = std::collections::VecDeque::new();
+        while start.elapsed() < Duration::from_secs(3) {
+            waiting.push_back(client.submit(Request::SignMessage(template.clone())));
+            if waiting.len() >= in_flight {
+                waiting.pop_front().unwrap().recv().unwrap().unwrap();
+            }
+        }
+        waiting
+            .iter()
+            .for_each(|waiting| drop(waiting.recv().unwrap().unwrap()));
+        let after = client.status().unwrap().counters;
+        let messages = after.messages - before.messages;
+        let batches = after.batches - before.batches;
+        let rate = messages as f64 / start.elapsed().as_secs_f64();
+        println!(
+            "{algorithm:?}, {in_flight} in flight: {rate:.0} messages/s, {:.1} a batch",
+            messages as f64 / batches as f64
+        );
+    }
+}

@@ -1,6 +1,9 @@
 //! A private key in memory, and what it may sign.
 
-use protocol_pki::key::{KeyError, SoftwareKey};
+use protocol_pki::{
+    algorithm::SignatureAlgorithm as PkiAlgorithm,
+    key::{KeyError, SoftwareKey},
+};
 use signer_client::{KeyAlgorithm, KeyUsage, SignatureAlgorithm, SignerError};
 use zeroize::Zeroizing;
 
@@ -44,17 +47,14 @@ impl OpenKey {
     ) -> Result<Vec<u8>, SignerError> {
         // PSS is for TLS 1.3: software tokens refuse it for messages (wire.md 3.2).
         let is_pss = matches!(algorithm, SignatureAlgorithm::RsaPss(_));
-        if (is_pss && self.usage != KeyUsage::Authentication)
-            || algorithms::digest(algorithm.digest()).is_weak()
-        {
+        let name = PkiAlgorithm::from(algorithm);
+        if (is_pss && self.usage != KeyUsage::Authentication) || name.digest().is_weak() {
             return Err(unsupported(algorithm));
         }
-        self.key
-            .sign_digest(algorithms::signature(algorithm), digest)
-            .map_err(|error| match error {
-                KeyError::UnsupportedAlgorithm(_) => unsupported(algorithm),
-                other => SignerError::CannotSign(other.to_string()),
-            })
+        self.key.sign_digest(name, digest).map_err(|error| match error {
+            KeyError::UnsupportedAlgorithm(_) => unsupported(algorithm),
+            other => SignerError::CannotSign(other.to_string()),
+        })
     }
 }
 
@@ -69,7 +69,7 @@ mod tests {
     use signer_client::DigestAlgorithm::{Sha1, Sha256, Sha512};
 
     fn signs(key: &OpenKey, algorithm: SignatureAlgorithm) -> Result<(), SignerError> {
-        let pki_algorithm = algorithms::signature(algorithm);
+        let pki_algorithm = PkiAlgorithm::from(algorithm);
         let signature = key.sign_digest(algorithm, &pki_algorithm.digest().digest(b"data"))?;
         PublicKey::from_spki(key.public_key())
             .unwrap()
