@@ -225,15 +225,11 @@ async fn pass_on(drained: flume::Receiver<()>, drain: Latch) {
 
 /// Runs on the best driver that the host allows.
 fn run_on_driver(choice: DriverChoice, work: impl AsyncFnOnce(Driver)) -> io::Result<()> {
-    if choice == DriverChoice::Auto {
-        match ring(true) {
-            Ok(mut runtime) => return Ok(runtime.block_on(work(Driver::RingDeferred))),
-            Err(error) => tracing::info!(%error, "io_uring without deferred task runs"),
-        }
-        match ring(false) {
-            Ok(mut runtime) => return Ok(runtime.block_on(work(Driver::Ring))),
-            Err(error) => tracing::warn!(%error, "io_uring is refused by this host, using epoll"),
-        }
+    if choice == DriverChoice::Auto
+        && let Some((mut runtime, driver)) = best_ring()
+    {
+        runtime.block_on(work(driver));
+        return Ok(());
     }
     let mut runtime = RuntimeBuilder::<LegacyDriver>::new()
         .with_entries(RING_ENTRIES)
@@ -244,6 +240,21 @@ fn run_on_driver(choice: DriverChoice, work: impl AsyncFnOnce(Driver)) -> io::Re
 }
 
 type RingRuntime = monoio::Runtime<monoio::time::TimeDriver<IoUringDriver>>;
+
+/// The best ring that the host allows.
+fn best_ring() -> Option<(RingRuntime, Driver)> {
+    match ring(true) {
+        Ok(runtime) => return Some((runtime, Driver::RingDeferred)),
+        Err(error) => tracing::info!(%error, "io_uring without deferred task runs"),
+    }
+    match ring(false) {
+        Ok(runtime) => Some((runtime, Driver::Ring)),
+        Err(error) => {
+            tracing::warn!(%error, "io_uring is refused by this host, using epoll");
+            None
+        }
+    }
+}
 
 fn ring(deferred: bool) -> io::Result<RingRuntime> {
     if !monoio::utils::detect_uring() {

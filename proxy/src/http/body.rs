@@ -31,6 +31,8 @@ pub(crate) struct ExchangeState {
     pub(crate) response_started: Cell<bool>,
     /// The client waits for `100 Continue` before it sends the body.
     pub(crate) continue_awaited: Cell<bool>,
+    /// How many bytes of the body are still to be read, where that is known.
+    pub(crate) unread: Cell<Option<u64>>,
 }
 
 /// The body of the message being received, read piece by piece.
@@ -110,7 +112,10 @@ impl Body {
         }
         loop {
             match self.decoder.decode(self.reader.buffer())? {
-                Decoded::Data(data) => return Ok(Some(data)),
+                Decoded::Data(data) => {
+                    self.note_progress();
+                    return Ok(Some(data));
+                }
                 Decoded::End => return Ok(None),
                 Decoded::NeedMore => self.receive_more().await?,
             }
@@ -128,7 +133,7 @@ impl Body {
     }
 
     /// Sends `100 Continue` when the client waits for it and no final response is on its way.
-    async fn ask_for_body(&mut self) -> Result<(), BodyError> {
+    async fn ask_for_body(&self) -> Result<(), BodyError> {
         let Some((writer, state)) = &self.asking else {
             return Ok(());
         };
@@ -143,9 +148,20 @@ impl Body {
         Ok(())
     }
 
+    /// A client that sends its body evidently does not wait for leave.
+    fn note_progress(&self) {
+        if let Some((_, state)) = &self.asking {
+            state.continue_awaited.set(false);
+            state.unread.set(self.decoder.remaining());
+        }
+    }
+
     /// Makes this the body of a new message.
     pub(crate) fn begin(&mut self, framing: BodyFraming, asking: Option<(Writer, Rc<ExchangeState>)>) {
         self.decoder = BodyDecoder::new(framing);
+        if let Some((_, state)) = &asking {
+            state.unread.set(self.decoder.remaining());
+        }
         self.asking = asking;
         self.failed = false;
     }

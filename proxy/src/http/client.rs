@@ -59,6 +59,9 @@ pub struct ResponseReader {
     body: Body,
     settings: ClientSettings,
     to_head: bool,
+    /// Our request allows another after it.
+    keep: bool,
+    /// The whole request was answered by a response that allows another request.
     reusable: bool,
 }
 
@@ -73,7 +76,8 @@ impl ClientConnection {
             body,
             settings,
             to_head: false,
-            reusable: true,
+            keep: true,
+            reusable: false,
         };
         Self {
             out: BodyWriter::new(writer),
@@ -141,7 +145,8 @@ impl ClientConnection {
         };
         self.out.begin(framing, |out| encode_request(head, length, out))?;
         self.responses.to_head = head.method == "HEAD";
-        self.responses.reusable = !head.headers.has_token("connection", "close");
+        self.responses.keep = !head.headers.has_token("connection", "close");
+        self.responses.reusable = false;
         self.responses.body.begin(BodyFraming::Empty, None);
         Ok(())
     }
@@ -176,7 +181,7 @@ impl ClientConnection {
 
     /// After a failed write the server may have said why; otherwise the failure stands.
     async fn explain<E: From<HttpError>>(&mut self, error: E) -> Result<ResponseHead, E> {
-        self.responses.reusable = false;
+        self.responses.keep = false;
         if !self.out.is_broken() {
             return Err(error);
         }
@@ -211,7 +216,7 @@ impl ResponseReader {
         sent: impl Future<Output = Result<(), E>>,
     ) -> Result<Outcome<E>, E> {
         let limit = self.settings.response_limit;
-        let mut reusable = self.reusable;
+        let sent_whole;
         let early = {
             let mut sent = pin!(sent);
             let mut response = pin!(self.read_head(pending()));
@@ -234,7 +239,7 @@ impl ResponseReader {
             .await;
             match done {
                 Err(error) => return Ok(Outcome::SendFailed(error)),
-                Ok(whole) => reusable &= whole,
+                Ok(whole) => sent_whole = whole,
             }
             early
         };
@@ -242,7 +247,7 @@ impl ResponseReader {
             (Some(response), _) => response,
             (None, _) => self.head().await,
         };
-        self.reusable &= reusable;
+        self.reusable &= sent_whole;
         Ok(Outcome::Response(response?))
     }
 
@@ -274,7 +279,8 @@ impl ResponseReader {
 
     fn accept(&mut self, head: ResponseHead) -> Result<ResponseHead, HttpError> {
         let framing = response_framing(&head, self.to_head)?;
-        self.reusable &= keeps_alive(head.version, &head.headers) && framing != BodyFraming::UntilClose;
+        self.reusable =
+            self.keep && keeps_alive(head.version, &head.headers) && framing != BodyFraming::UntilClose;
         self.body.begin(framing, None);
         Ok(head)
     }

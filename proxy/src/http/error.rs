@@ -118,9 +118,8 @@ pub enum HttpError {
 impl HttpError {
     /// Whether a time limit ran out.
     pub fn is_timeout(&self) -> bool {
-        let error = match self {
-            Self::Io(error) | Self::Body(BodyError::Io(error)) => error,
-            _ => return false,
+        let (Self::Io(error) | Self::Body(BodyError::Io(error))) = self else {
+            return false;
         };
         error.kind() == io::ErrorKind::TimedOut
     }

@@ -52,9 +52,6 @@ pub mod head;
 pub mod server;
 pub mod writer;
 
-#[cfg(test)]
-mod tests;
-
 pub use body::Body;
 pub use client::{ClientConnection, ClientSettings};
 pub use codec::framing::BodyLength;

@@ -1,13 +1,15 @@
 //! Serving one connection: requests one after the other, responses in their order.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
 use super::body::{Body, ExchangeState};
+use super::codec::date::HttpDate;
 use super::codec::encode::{ResponseFraming, encode_response};
 use super::codec::framing::{BodyFraming, BodyLength, has_no_body, keeps_alive, request_framing};
 use super::codec::parse::parse_request;
@@ -81,6 +83,7 @@ pub struct Responder {
     version: Version,
     to_head: bool,
     close: bool,
+    drain_limit: u64,
 }
 
 impl Responder {
@@ -115,15 +118,22 @@ impl Responder {
             BodyLength::Chunked => WriteFraming::Chunked,
             BodyLength::None => WriteFraming::UntilClose,
         };
-        // A client that waits for leave to send its body may or may not send it now: nothing can follow.
+        // A client that waits for leave to send its body may or may not send it now, and a large body that nobody
+        // reads is not waited for: nothing can follow.
         self.close |= framing == WriteFraming::UntilClose
             || self.state.continue_awaited.get()
+            || self
+                .state
+                .unread
+                .get()
+                .is_some_and(|unread| unread > self.drain_limit)
             || head.headers.has_token("connection", "close");
         let keep_alive = !self.close && self.version == Version::Http10;
         let framed = ResponseFraming {
             length,
             close: self.close,
             keep_alive,
+            date: Some(current_date()),
         };
         self.out
             .begin(framing, |out| encode_response(head, framed, out))?;
@@ -173,6 +183,7 @@ pub async fn serve_connection<H: Handler>(
         version: Version::Http11,
         to_head: false,
         close: false,
+        drain_limit: settings.drain_limit,
     };
     let mut connection = Connection {
         body,
@@ -296,11 +307,29 @@ impl Connection {
     }
 
     /// Says goodbye on a connection that is merely idle.
-    async fn close(&mut self) {
+    async fn close(&self) {
         if self.responder.out.is_finished() && !self.responder.out.is_broken() {
             let _ = self.responder.out.writer().close().await;
         }
     }
+}
+
+thread_local! {
+    /// The date as written, made once a second.
+    static DATE: Cell<(u64, HttpDate)> = const { Cell::new((0, HttpDate::EPOCH)) };
+}
+
+fn current_date() -> HttpDate {
+    let since_epoch = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let seconds = since_epoch.as_secs();
+    let (made, mut date) = DATE.get();
+    if made != seconds {
+        date = HttpDate::from_unix_seconds(seconds);
+        DATE.set((seconds, date));
+    }
+    date
 }
 
 /// Whether the client waits for `100 Continue` (RFC 9110 10.1.1); other expectations are refused.

@@ -1,7 +1,7 @@
 //! What the tasks of one worker wait on. All of it is `!Send`: no atomics, no locks.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
@@ -10,7 +10,7 @@ use std::task::{Poll, Waker};
 #[derive(Debug, Default)]
 struct Waiters {
     next: Cell<u64>,
-    queue: RefCell<VecDeque<(u64, Waker)>>,
+    wakers: RefCell<BTreeMap<u64, Waker>>,
 }
 
 impl Waiters {
@@ -23,16 +23,10 @@ impl Waiters {
         }
     }
 
+    /// Each waiter looks for itself whether its event has come.
     fn wake_all(&self) {
-        let all = std::mem::take(&mut *self.queue.borrow_mut());
-        all.into_iter().for_each(|(_, waker)| waker.wake());
-    }
-
-    fn wake_one(&self) {
-        let first = self.queue.borrow_mut().pop_front();
-        if let Some((_, waker)) = first {
-            waker.wake();
-        }
+        let all = std::mem::take(&mut *self.wakers.borrow_mut());
+        all.into_values().for_each(Waker::wake);
     }
 }
 
@@ -44,20 +38,16 @@ struct Ticket {
 
 impl Ticket {
     fn register(&self, waker: &Waker) {
-        let mut queue = self.waiters.queue.borrow_mut();
-        match queue.iter_mut().find(|(number, _)| *number == self.number) {
-            Some((_, known)) => known.clone_from(waker),
-            None => queue.push_back((self.number, waker.clone())),
-        }
+        self.waiters
+            .wakers
+            .borrow_mut()
+            .insert(self.number, waker.clone());
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.waiters
-            .queue
-            .borrow_mut()
-            .retain(|(number, _)| *number != self.number);
+        self.waiters.wakers.borrow_mut().remove(&self.number);
     }
 }
 
@@ -167,12 +157,11 @@ impl Drop for Permit {
     fn drop(&mut self) {
         let left = &self.permits.left;
         left.set(left.get() + 1);
-        // Acquirers and those waiting for the return of all share the queue: with few waiters, waking all is right.
         self.permits.waiters.wake_all();
     }
 }
 
-/// A fair mutual exclusion between tasks of one worker that may be held over an await.
+/// Mutual exclusion between tasks of one worker that may be held over an await.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Lock {
     held: Rc<Cell<bool>>,
@@ -212,6 +201,6 @@ pub(crate) struct LockGuard {
 impl Drop for LockGuard {
     fn drop(&mut self) {
         self.lock.held.set(false);
-        self.lock.waiters.wake_one();
+        self.lock.waiters.wake_all();
     }
 }

@@ -43,9 +43,6 @@ mod read_pump;
 pub mod stream;
 pub mod tls;
 
-#[cfg(test)]
-mod tests;
-
 pub use listener::{DEFAULT_BACKLOG, Listener};
 pub use local::{Latch, Permit, Permits};
 pub use pool::{ConnectionPool, PoolKey, PoolSettings, PooledConnection};

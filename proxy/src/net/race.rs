@@ -43,11 +43,14 @@ pub enum ConnectError {
     },
 }
 
+/// By set of addresses, sorted: the winner and when it won.
+type Winners = HashMap<Box<[SocketAddr]>, (SocketAddr, Instant)>;
+
 /// Selects connections and remembers winners, for one worker.
 #[derive(Debug)]
 pub struct Race {
     memory: Duration,
-    winners: RefCell<HashMap<Box<[SocketAddr]>, (SocketAddr, Instant)>>,
+    winners: RefCell<Winners>,
 }
 
 impl Default for Race {

@@ -2,6 +2,7 @@
 
 use bytes::{BufMut, BytesMut};
 
+use super::date::HttpDate;
 use super::framing::BodyLength;
 use crate::http::error::HttpError;
 use crate::http::head::{Headers, RequestHead, ResponseHead};
@@ -38,6 +39,8 @@ pub struct ResponseFraming {
     pub close: bool,
     /// Whether to write `Connection: keep-alive`, which an HTTP/1.0 client needs.
     pub keep_alive: bool,
+    /// The time for the `Date` field, where the head does not have one.
+    pub date: Option<HttpDate>,
 }
 
 /// Appends a response head. On an error `out` is left as it was.
@@ -59,6 +62,11 @@ pub fn encode_response(
         out.put_slice(b"Connection: close\r\n");
     } else if framing.keep_alive {
         out.put_slice(b"Connection: keep-alive\r\n");
+    }
+    if let Some(date) = framing.date.filter(|_| !head.headers.contains("date")) {
+        out.put_slice(b"Date: ");
+        out.put_slice(date.as_bytes());
+        out.put_slice(b"\r\n");
     }
     let written = encode_fields(&head.headers, framing.length, out);
     undo_on_error(written, start, out)

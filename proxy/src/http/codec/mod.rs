@@ -3,10 +3,14 @@
 //! Strict where leniency would let two parsers disagree about where a message ends (request smuggling): bare line
 //! feeds, folded lines, several or signed lengths, a length beside a transfer coding are all refused.
 
+pub mod date;
 pub mod decoder;
 pub mod encode;
 pub mod framing;
 pub mod parse;
+
+#[cfg(test)]
+mod tests;
 
 /// Bound of a whole message head (request or status line and all fields), in bytes.
 pub const MAX_HEAD_LENGTH: usize = 64 * 1024;

@@ -67,7 +67,7 @@ pub fn parse_request(raw: &Bytes) -> Result<RequestHead, HeadError> {
     let mut parsed = httparse::Request::new(&mut []);
     let status =
         httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut parsed, raw, &mut slots);
-    require_complete(status, raw.len())?;
+    require_complete(status, raw.len()).map_err(|error| explain_version(error, raw))?;
     let method = parsed.method.ok_or(HeadError::Malformed("no method"))?;
     let target = parsed.path.ok_or(HeadError::Malformed("no target"))?;
     if method == "CONNECT" {
@@ -126,6 +126,16 @@ fn require_complete(status: httparse::Result<usize>, length: usize) -> Result<()
         Err(httparse::Error::HeaderName) => Err(HeadError::Malformed("header name")),
         Err(httparse::Error::HeaderValue) => Err(HeadError::Malformed("header value")),
         Err(_) => Err(HeadError::Malformed("first line")),
+    }
+}
+
+/// A first line without a version in its place is no request of another version.
+fn explain_version(error: HeadError, raw: &[u8]) -> HeadError {
+    let line = raw.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    let third_word = line.splitn(3, |byte| *byte == b' ').nth(2).unwrap_or_default();
+    match error {
+        HeadError::Version if !third_word.starts_with(b"HTTP/") => HeadError::Malformed("first line"),
+        error => error,
     }
 }
 

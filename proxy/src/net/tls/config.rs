@@ -47,7 +47,6 @@ pub fn server_config(
     let mut config = builder.with_cert_resolver(Arc::new(OneIdentity(identity.certified_key())));
     config.ignore_client_order = true;
     config.session_storage = Arc::new(SessionCache::default());
-    config.send_tls13_tickets = 1;
     Ok(Arc::new(config))
 }
 

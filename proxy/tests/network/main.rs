@@ -1,0 +1,17 @@
+//! The network layer in one process on the loopback: servers and clients of ours, raw sockets, curl and openssl.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
+mod client;
+mod independent_tools;
+mod limits;
+mod server;
+mod support;
+mod tls;
+mod workers;
