@@ -31,7 +31,7 @@ pub mod multipart;
 mod related;
 
 pub use content_type::{ContentType, MAX_BOUNDARY_LENGTH, MAX_CONTENT_TYPE_LENGTH};
-pub use encoder::{Encoder, RANDOM_LENGTH, Signature};
+pub use encoder::{Encoder, RANDOM_LENGTH, Signature, boundary_letters};
 pub use message::{BodyKind, BodyPart, Event, Limits, PartKind, SmallPart, TransportDecoder};
 pub use multipart::PartHeaders;
 pub use related::{RelatedDecoder, RelatedEncoder};

@@ -1,5 +1,6 @@
 //! Replays the committed corpus of each parser: nothing in it may panic, and what is read must read the same again.
 //! A file that once broke a parser goes into `tests/corpus/<parser>/`.
+#![allow(clippy::panic, clippy::unwrap_used, reason = "tests")]
 
 use protocol_message::identifier::{ClientId, SecurityServerId, ServiceId};
 use protocol_message::rest::{EndpointPath, RequestPart, ResponsePart};

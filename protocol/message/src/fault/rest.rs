@@ -4,11 +4,13 @@ use super::Fault;
 use super::xml::element_into;
 use serde::Serialize;
 
-/// An error response to an information system, besides its header `X-Road-Error`, which is the code.
+/// An error response to an information system.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ErrorBody {
     /// HTTP status, 400 or 500.
     pub status: u16,
+    /// Value of `X-Road-Error`: the code, with `?` for whatever a peer's code holds that a header cannot.
+    pub error_header: String,
     /// Value of `Content-Type`.
     pub content_type: &'static str,
     /// The body.
@@ -27,23 +29,24 @@ struct Json<'a> {
 /// `application/xml` and `text/*` that occurs means XML, anything else JSON. Quality values are ignored.
 #[must_use]
 pub fn error_body<'a>(fault: &Fault, accept: impl IntoIterator<Item = &'a str>) -> ErrorBody {
-    let status = fault.code.rest_status();
-    match accept
+    let accepted = accept
         .into_iter()
         .flat_map(|value| value.split(','))
-        .find_map(xml_content_type)
-    {
-        Some(content_type) => ErrorBody {
-            status,
-            content_type,
-            body: xml_body(fault),
-        },
-        None => ErrorBody {
-            status,
-            content_type: "application/json",
-            body: json_body(fault),
+        .find_map(xml_content_type);
+    ErrorBody {
+        status: fault.code.rest_status(),
+        error_header: header_value(fault.code.as_str()),
+        content_type: accepted.unwrap_or("application/json"),
+        body: if accepted.is_some() {
+            xml_body(fault)
+        } else {
+            json_body(fault)
         },
     }
+}
+
+fn header_value(code: &str) -> String {
+    code.replace(|c: char| !c.is_ascii_graphic() && c != ' ', "?")
 }
 
 fn xml_content_type(media_range: &str) -> Option<&'static str> {
@@ -109,6 +112,11 @@ mod tests {
         let fault = Fault::new("server.clientproxy.io_error", "a \"b\" <c>").with_detail("uuid");
         let json = error_body(&fault, []);
         assert_eq!(json.status, 500);
+        assert_eq!(json.error_header, "server.clientproxy.io_error");
+        assert_eq!(
+            error_body(&Fault::new("a\r\nb: c".to_owned(), ""), []).error_header,
+            "a??b: c"
+        );
         assert_eq!(
             String::from_utf8(json.body).unwrap(),
             r#"{"type":"server.clientproxy.io_error","message":"a \"b\" <c>","detail":"uuid"}"#

@@ -138,10 +138,10 @@ impl EndpointPattern {
                 (None, None) => return true,
                 _ => None,
             };
-            (tokens, rest) = match step.or_else(|| next_try(&mut retry)) {
-                Some(next) => next,
-                None => return false,
+            let Some(next) = step.or_else(|| next_try(&mut retry)) else {
+                return false;
             };
+            (tokens, rest) = next;
         }
     }
 }

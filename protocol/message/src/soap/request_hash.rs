@@ -20,7 +20,7 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
 pub enum Recoded {
     /// A message, always in UTF-8 whatever the provider's encoding was.
     Message {
-        /// The bytes to sign and send.
+        /// The bytes to sign and send, under [`ContentType::with_utf8_charset`].
         bytes: Vec<u8>,
         /// What is in them, the request hash included.
         message: Box<SoapMessage>,

@@ -77,6 +77,29 @@ impl ContentType {
         self.parameter("charset").filter(|charset| !charset.is_empty())
     }
 
+    /// The value with `charset=UTF-8` if it says otherwise: for a response that was recoded
+    /// ([`crate::soap::with_request_hash`]).
+    #[must_use]
+    pub fn with_utf8_charset(&self) -> String {
+        if self
+            .charset()
+            .is_none_or(|charset| charset.eq_ignore_ascii_case("utf-8"))
+        {
+            return self.raw.clone();
+        }
+        let mut out = self.essence.clone();
+        for (name, value) in &self.parameters {
+            let value = if name.eq_ignore_ascii_case("charset") {
+                "UTF-8"
+            } else {
+                value
+            };
+            let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
+            out.push_str(&format!("; {name}=\"{escaped}\""));
+        }
+        out
+    }
+
     /// The `boundary` parameter of a multipart type.
     ///
     /// # Errors
@@ -156,6 +179,17 @@ mod tests {
         assert_eq!(parsed.boundary().unwrap(), "a b\"c");
         assert_eq!(parsed.charset(), Some("UTF-8"));
         assert_eq!(parsed.as_str(), value);
+    }
+
+    #[test]
+    fn replaces_another_charset() {
+        let utf8 = |value: &str| ContentType::parse(value).unwrap().with_utf8_charset();
+        assert_eq!(utf8("text/xml"), "text/xml");
+        assert_eq!(utf8("text/xml;charset=utf-8"), "text/xml;charset=utf-8");
+        assert_eq!(
+            utf8("Application/xop+xml; charset=ISO-8859-1; type=\"a\\\"b\""),
+            "application/xop+xml; charset=\"UTF-8\"; type=\"a\\\"b\""
+        );
     }
 
     #[test]

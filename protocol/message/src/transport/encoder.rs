@@ -30,7 +30,7 @@ impl Encoder {
     /// An encoder whose boundaries, `xtop` and `xatt` with 30 letters, are made of random bytes.
     #[must_use]
     pub fn new(random: &[u8; RANDOM_LENGTH]) -> Self {
-        let letters: String = random.iter().map(|byte| letter(*byte)).collect();
+        let letters = boundary_letters(random);
         Self {
             top: format!("xtop{letters}"),
             attachments: format!("xatt{letters}"),
@@ -143,6 +143,12 @@ impl Encoder {
             self.nested = false;
         }
     }
+}
+
+/// Thirty letters of random bytes: a boundary for `multipart/related`, or the end of one.
+#[must_use]
+pub fn boundary_letters(random: &[u8; RANDOM_LENGTH]) -> String {
+    random.iter().map(|byte| letter(*byte)).collect()
 }
 
 /// One of 52 letters. The slight unevenness costs less than a bit of 30 times 5.7.
