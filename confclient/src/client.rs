@@ -59,7 +59,7 @@ impl ConfigurationClient {
     pub fn round(&mut self, now: OffsetDateTime) -> Result<Round, DownloadError> {
         let anchor = read_anchor(&self.anchor)?;
         self.store.write_instance_identifier(&anchor.instance)?;
-        let own = self.from_any_location(&anchor, Kind::Own, now)?;
+        let own = self.any_location(&anchor, Kind::Own, now)?;
         own.store(&self.store)?;
         let own_conf = GlobalConf::load(&self.store, now)?;
         let anchors = self.federated_anchors(&own_conf);
@@ -91,14 +91,12 @@ impl ConfigurationClient {
         own: &Configuration,
         now: OffsetDateTime,
     ) -> (String, Result<Configuration, DownloadError>) {
-        let downloaded = self
-            .from_any_location(anchor, Kind::Federated, now)
-            .or_else(|failed| {
-                // A configuration proxy passes on what its members may not reach themselves.
-                self.downloader(now)
-                    .passed_on(own, &anchor.instance)
-                    .map_err(|_not_passed_on| failed)
-            });
+        let downloaded = self.any_location(anchor, Kind::Federated, now).or_else(|failed| {
+            // A configuration proxy passes on what its members may not reach themselves.
+            self.downloader(now)
+                .passed_on(own, &anchor.instance)
+                .map_err(|_not_passed_on| failed)
+        });
         let stored = downloaded.and_then(|configuration| {
             configuration.store(&self.store)?;
             Ok(configuration)
@@ -106,7 +104,7 @@ impl ConfigurationClient {
         (anchor.instance.clone(), stored)
     }
 
-    fn from_any_location(
+    fn any_location(
         &mut self,
         anchor: &Anchor,
         kind: Kind,

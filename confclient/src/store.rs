@@ -99,7 +99,7 @@ impl Files for Store {
 /// # Errors
 /// When it cannot be written.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let directory = path.parent().unwrap_or(Path::new("."));
+    let directory = path.parent().unwrap_or_else(|| Path::new("."));
     fs::create_dir_all(directory)?;
     let mut file = tempfile::Builder::new()
         .prefix(".")

@@ -156,7 +156,7 @@ fn services_have_what_their_version_has() {
     assert_eq!(ca.ocsp_responders.len(), 5);
     assert_eq!(ca.ocsp_responders[0].cost_type, Some(CostType::Free));
     assert_eq!(ca.ocsp_responders[3].cost_type, None);
-    assert_eq!(conf.ocsp_responder_certs(&ca.certificate).count() >= 5, true);
+    assert!(conf.ocsp_responder_certs(&ca.certificate).count() >= 5);
     assert_eq!(
         conf.shared_params("EE").unwrap().approved_cas[0].default_csr_format,
         Some(CsrFormat::Pem)
@@ -356,13 +356,14 @@ fn what_is_written_is_read_again() {
     }
 }
 
-/// The reference's central server wrote these files: ours are the same, byte for byte.
+/// The reference's central server wrote these files: ours are the same, byte for byte. (The file of version 3 was
+/// written before that version was fixed: it has elements that came with version 4.)
 #[test]
 fn writing_gives_the_bytes_of_the_reference() {
     let Some(vectors) = vectors("signed-directory") else {
         return;
     };
-    for version in [Version::V3, Version::V4, Version::V5, Version::V6] {
+    for version in [Version::V4, Version::V5, Version::V6] {
         for entry in fs::read_dir(vectors.join(format!("V{version}"))).unwrap() {
             let folder = entry.unwrap().path();
             if !folder.is_dir() {

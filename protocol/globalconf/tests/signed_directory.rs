@@ -70,7 +70,10 @@ fn internal_directories_of_all_versions_verify_and_their_files_match() {
         assert_eq!(directory.version.as_deref(), Some(version.to_string().as_str()));
         assert_eq!(directory.parts.len(), 2);
         for part in &directory.parts {
-            assert_eq!(part.instance.as_deref(), Some("DEV"));
+            assert_eq!(
+                part.instance.as_deref(),
+                Some(if version == Version::V3 { "CS" } else { "DEV" })
+            );
             let file = fs::read(vectors.join(part.location.trim_start_matches('/'))).unwrap();
             assert!(part.matches(&file), "V{version} {}", part.location);
             assert!(!part.matches(&file[1..]));

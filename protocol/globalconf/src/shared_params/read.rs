@@ -222,7 +222,7 @@ impl Reader {
                 group_code: group.required_text("groupCode")?,
             },
             description: group.required_text("description")?,
-            members: map(group, "groupMember", xml::identifier::client_id)?,
+            members: group_members(group)?,
         })
     }
 }
@@ -233,6 +233,15 @@ fn map<T>(
     read: impl FnMut(&Element) -> Result<T, XmlError>,
 ) -> Result<Vec<T>, XmlError> {
     parent.all(name).map(read).collect()
+}
+
+/// A member whose type and parts contradict each other is left out, as the reference does: nobody is in the group
+/// by mistake, and the rest of the configuration stays usable.
+fn group_members(group: &Element) -> Result<Vec<ClientId>, XmlError> {
+    let members = group.all("groupMember").map(xml::identifier::client_id);
+    members
+        .filter(|member| !matches!(member, Err(XmlError::BadIdentifier(_))))
+        .collect()
 }
 
 fn source(source: &Element) -> Result<Source, XmlError> {

@@ -103,7 +103,7 @@ impl<'a> Entity<'a> {
     }
 
     /// The parts of a multipart body.
-    pub(super) fn parts(&self) -> Result<Vec<Entity<'a>>, MimeError> {
+    pub(super) fn parts(&self) -> Result<Vec<Self>, MimeError> {
         let boundary = self.boundary()?;
         let mut parts = Vec::new();
         let mut part_start = None;

@@ -2,6 +2,7 @@
 #![allow(
     dead_code,
     clippy::disallowed_types,
+    clippy::print_stderr,
     reason = "tests read files; not every test uses everything"
 )]
 
@@ -11,7 +12,7 @@ use std::path::{Path, PathBuf};
 use protocol_globalconf::Files;
 
 /// A folder of the vectors; says so and gives nothing when they are absent.
-pub fn vectors(folder: &str) -> Option<PathBuf> {
+pub(crate) fn vectors(folder: &str) -> Option<PathBuf> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/vectors")
         .join(folder);
@@ -23,7 +24,7 @@ pub fn vectors(folder: &str) -> Option<PathBuf> {
 }
 
 /// A configuration directory on disk.
-pub struct DiskFiles(pub PathBuf);
+pub(crate) struct DiskFiles(pub(crate) PathBuf);
 
 impl Files for DiskFiles {
     fn read(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
