@@ -109,8 +109,16 @@ impl MessageLog {
     /// # Errors
     /// [`OpenError`] if another process has it open, its format is unknown or it cannot be read.
     pub fn open(directory: &Path, settings: Settings) -> Result<Self, OpenError> {
+        Self::open_with(directory, settings, &columns::writer_options())
+    }
+
+    fn open_with(
+        directory: &Path,
+        settings: Settings,
+        options: &rocksdb::Options,
+    ) -> Result<Self, OpenError> {
         let failed = |source: DatabaseError| meta::database(directory, source);
-        let db = DB::open_cf_descriptors(&columns::writer_options(), directory, columns::descriptors())
+        let db = DB::open_cf_descriptors(options, directory, columns::descriptors())
             .map_err(|source| failed(source.into()))?;
         meta::check_format(&db, directory, true)?;
         let abandoned = meta::open_bodies(&db).map_err(failed)?;

@@ -15,13 +15,12 @@ const MEMTABLE: usize = 16 << 20;
 const BLOCK_CACHE: usize = 8 << 20;
 /// The log of writes is cut at this size by flushing, which bounds the time to open after a crash.
 const MAX_WAL: u64 = 64 << 20;
-/// Files of the log of writes kept for re-use: their blocks are allocated, so a sync writes no metadata.
-const RECYCLED_WALS: usize = 2;
 /// Files open at the same time.
 const MAX_OPEN_FILES: i32 = 512;
 /// A message of this size or larger goes into a blob file, like every body.
 const LARGE_MESSAGE: u64 = 32 << 10;
-/// Size of a blob file; freed when everything in it was cleaned.
+/// Size of a blob file. It goes when everything in it was cleaned; nothing is copied out of it before (no blob garbage
+/// collection), since what lies in one file is of one age.
 const BLOB_FILE: u64 = 64 << 20;
 
 /// A column family; what is in it is on the crate's page.
@@ -64,7 +63,7 @@ impl Column {
 
     pub(super) fn of(self, db: &DB) -> Result<&ColumnFamily, DatabaseError> {
         db.cf_handle(self.name())
-            .ok_or(DatabaseError::NoColumn(self.name()))
+            .ok_or_else(|| DatabaseError::NoColumn(self.name()))
     }
 
     fn options(self, cache: &Cache) -> Options {
@@ -89,7 +88,6 @@ fn blobs(options: &mut Options, smallest: u64, compression: DBCompressionType) {
     options.set_min_blob_size(smallest);
     options.set_blob_file_size(BLOB_FILE);
     options.set_blob_compression_type(compression);
-    options.set_enable_blob_gc(true);
 }
 
 pub(super) fn descriptors() -> Vec<ColumnFamilyDescriptor> {
@@ -107,7 +105,8 @@ pub(super) fn writer_options() -> Options {
     options.create_missing_column_families(true);
     options.set_db_write_buffer_size(MEMTABLES);
     options.set_max_total_wal_size(MAX_WAL);
-    options.set_recycle_log_file_num(RECYCLED_WALS);
+    // Not recycled: a secondary instance that comes upon the old end of a recycled file reads it for ever (11.8.1).
+    options.set_recycle_log_file_num(0);
     // What was acknowledged was synced, so it lies before the first damaged place of the log of writes.
     options.set_wal_recovery_mode(DBRecoveryMode::PointInTime);
     options.set_max_open_files(MAX_OPEN_FILES);

@@ -1,6 +1,7 @@
 //! Reading the log: by id, by query id, by time, and everything that a container needs.
 
 use std::fmt;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use protocol_message::identifier::ClientId;
@@ -57,7 +58,7 @@ impl Records {
             let Some(id) = key.strip_prefix(prefix.as_slice()) else {
                 break;
             };
-            found.push(RecordId::from_key(id).ok_or(ReadError::Key {
+            found.push(RecordId::from_key(id).ok_or_else(|| ReadError::Key {
                 column: column.name(),
             })?);
         }
@@ -94,7 +95,7 @@ impl Records {
             .iterator_cf_opt(column, options, IteratorMode::Start)
             .map(|entry| {
                 let (key, value) = entry?;
-                let id = RecordId::from_key(&key).ok_or(ReadError::Key {
+                let id = RecordId::from_key(&key).ok_or_else(|| ReadError::Key {
                     column: Column::Record.name(),
                 })?;
                 decoded(id, &value)
@@ -130,7 +131,7 @@ impl Records {
             .map(move |entry| {
                 let (key, value) = entry?;
                 let ids = RecordId::from_key(&key).zip(RecordId::from_key(&value));
-                let (id, signature) = ids.ok_or(ReadError::Key {
+                let (id, signature) = ids.ok_or_else(|| ReadError::Key {
                     column: column.name(),
                 })?;
                 Ok(PendingRecord {
@@ -184,7 +185,7 @@ impl Records {
     ///
     /// # Errors
     /// Each item may be a [`ReadError`].
-    pub fn body(&self, record: &LoggedRecord) -> impl Iterator<Item = Result<Vec<u8>, ReadError>> + '_ {
+    pub fn body(&self, record: &LoggedRecord) -> impl Iterator<Item = Result<Vec<u8>, ReadError>> + use<'_> {
         let id = record.id;
         let (body, chunks) = record
             .body
@@ -197,6 +198,16 @@ impl Records {
                 what: "a part of the body",
                 id,
             })
+        })
+    }
+
+    /// The body of a record as a stream, for bodies that shall not be held in memory. What cannot be read is an error
+    /// of kind [`io::ErrorKind::InvalidData`] with the [`ReadError`] in it.
+    #[must_use]
+    pub fn body_reader<'a>(&'a self, record: &LoggedRecord) -> Box<dyn Read + 'a> {
+        Box::new(BodyReader {
+            chunks: Box::new(self.body(record)),
+            rest: io::Cursor::default(),
         })
     }
 
@@ -292,6 +303,27 @@ impl Records {
         value
             .map(|value| decode(&value).map_err(|problem| ReadError::Damaged { what, id, problem }))
             .transpose()
+    }
+}
+
+struct BodyReader<'a> {
+    chunks: Box<dyn Iterator<Item = Result<Vec<u8>, ReadError>> + 'a>,
+    rest: io::Cursor<Vec<u8>>,
+}
+
+impl Read for BodyReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let read = self.rest.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            let Some(chunk) = self.chunks.next() else {
+                return Ok(0);
+            };
+            self.rest =
+                io::Cursor::new(chunk.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?);
+        }
     }
 }
 

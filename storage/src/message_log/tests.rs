@@ -6,6 +6,7 @@
     reason = "tests"
 )]
 
+use std::io::Read;
 use std::path::Path;
 use std::time::{Duration as Wait, Instant};
 
@@ -141,6 +142,35 @@ fn many_who_wait_share_a_sync_and_each_gets_its_own_receipt() {
 }
 
 #[test]
+fn the_log_of_writes_is_synced_before_each_receipt_and_not_for_chunks() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut options = columns::writer_options();
+    options.enable_statistics();
+    let log = MessageLog::open_with(directory.path(), Settings::default(), &options).unwrap();
+    log.set_time_stamping_provider_configured(true);
+    let synced = || options.get_ticker_count(rocksdb::statistics::Ticker::WalFileSynced);
+    for number in 0..20 {
+        let before = synced();
+        append(&log, record(&number.to_string(), "<s/>"));
+        assert_eq!(synced(), before + 1);
+    }
+    let before = synced();
+    let mut writer = log.body_writer();
+    writer.append_blocking(Bytes::from(vec![0; CHUNK * 10])).unwrap();
+    wait_until(|| keys(&log, Column::Body) == 10);
+    assert_eq!(synced(), before);
+    let body = Some(writer.finish().unwrap());
+    append(
+        &log,
+        Record {
+            body,
+            ..record("body", "<s/>")
+        },
+    );
+    assert_eq!(synced(), before + 1);
+}
+
+#[test]
 fn records_of_a_time_are_listed_in_order() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(directory.path());
@@ -199,6 +229,13 @@ fn a_body_streams_in_before_its_record_and_comes_back_whole() {
     let log = open(directory.path());
     let attachment = |id| log.records().container(id, 1 << 30).unwrap().unwrap().attachment;
     assert_eq!(attachment(id).unwrap(), bytes);
+    let mut streamed = Vec::new();
+    let big = log.records().get(id).unwrap().unwrap();
+    log.records()
+        .body_reader(&big)
+        .read_to_end(&mut streamed)
+        .unwrap();
+    assert_eq!(streamed, bytes);
     assert_eq!(attachment(small).unwrap(), b"tiny");
     assert_eq!(attachment(empty).unwrap(), b"");
     assert_eq!(keys(&log, Column::Body), 7);
@@ -408,6 +445,46 @@ fn cleaning_removes_old_stamped_records_whole_and_keeps_the_others() {
     assert_eq!(left.map(|column| keys(&log, column)), [3, 3, 6, 3, 1, 1]);
 }
 
+fn size_of_blob_files(directory: &Path) -> u64 {
+    let files = std::fs::read_dir(directory).unwrap().map(Result::unwrap);
+    let blobs = files.filter(|file| {
+        file.path()
+            .extension()
+            .is_some_and(|extension| extension == "blob")
+    });
+    blobs.map(|file| file.metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn cleaning_gives_the_space_of_bodies_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path());
+    for day in 0..4 {
+        for _ in 0..4 {
+            let mut body = log.body_writer();
+            body.append_blocking(Bytes::from(vec![7; 1 << 20])).unwrap();
+            let body = Some(body.finish().unwrap());
+            let id = append(
+                &log,
+                Record {
+                    time: NOON + Duration::days(day),
+                    body,
+                    ..record("q", "<s/>")
+                },
+            );
+            log.mark_time_stamped(id, b"<t/>".to_vec()).unwrap();
+        }
+        log.records()
+            .db
+            .flush_cf(Column::Body.of(&log.records().db).unwrap())
+            .unwrap();
+    }
+    assert!(size_of_blob_files(directory.path()) > 16 << 20);
+    assert_eq!(log.clean(NOON + Duration::days(3)).unwrap().removed, 12);
+    wait_until(|| size_of_blob_files(directory.path()) < 5 << 20);
+    assert_eq!(keys(&log, Column::Body), 4 * 16);
+}
+
 #[test]
 fn cleaning_everything_gives_no_id_twice() {
     let directory = tempfile::tempdir().unwrap();
@@ -472,6 +549,53 @@ fn a_reader_sees_what_was_logged_while_the_writer_runs() {
         reader.records().find(&client(), "q").unwrap(),
         [first, second, third]
     );
+}
+
+#[test]
+fn a_reader_that_opens_under_load_sees_all_that_was_acknowledged_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path());
+    let acknowledged = std::sync::atomic::AtomicUsize::new(0);
+    let done = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                // Bodies fill memtables, so that logs of writes are closed and used again meanwhile.
+                let mut body = log.body_writer();
+                body.append_blocking(Bytes::from(vec![7; CHUNK * 8])).unwrap();
+                append(
+                    &log,
+                    Record {
+                        body: Some(body.finish().unwrap()),
+                        ..record("q", "<s/>")
+                    },
+                );
+                acknowledged.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let reading = scope.spawn(|| {
+            let started = Instant::now();
+            while started.elapsed() < Wait::from_secs(3) {
+                let before = acknowledged.load(Ordering::Relaxed);
+                let reader = MessageLogReader::open_read_only(directory.path()).unwrap();
+                let found = reader.records().find(&client(), "q").unwrap();
+                assert!(found.len() >= before, "{} of {before}", found.len());
+                if let Some(last) = found.last() {
+                    let attachment = reader
+                        .records()
+                        .container(*last, 1 << 20)
+                        .unwrap()
+                        .unwrap()
+                        .attachment;
+                    assert_eq!(attachment.unwrap().len(), CHUNK * 8);
+                }
+            }
+        });
+        let outcome = reading.join();
+        done.store(true, Ordering::Relaxed);
+        outcome.unwrap();
+    });
+    assert!(acknowledged.into_inner() > 50);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 //! There is no timer. While the disk syncs one group, the next one gathers; a lone record waits for nobody.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
@@ -97,12 +98,6 @@ struct Group {
     records: u64,
 }
 
-/// A body whose record was not written yet.
-#[derive(Debug)]
-struct OpenBody {
-    state: Weak<BodyState>,
-}
-
 pub(super) struct Writer {
     pub(super) db: Arc<DB>,
     pub(super) jobs: flume::Receiver<Job>,
@@ -111,7 +106,8 @@ pub(super) struct Writer {
     pub(super) counters: Arc<Counters>,
     pub(super) failing_since: Arc<AtomicI64>,
     signatures: SharedSignatures,
-    open_bodies: HashMap<u64, OpenBody>,
+    /// Bodies whose records were not written yet.
+    open_bodies: HashMap<u64, Weak<BodyState>>,
     swept: Instant,
     stopped: bool,
 }
@@ -318,13 +314,8 @@ impl Writer {
 
     fn put_chunk(&mut self, batch: &mut WriteBatch, chunk: Chunk) -> Result<(), DatabaseError> {
         let id = chunk.body.id;
-        if !self.open_bodies.contains_key(&id) {
-            self.open_bodies.insert(
-                id,
-                OpenBody {
-                    state: Arc::downgrade(&chunk.body),
-                },
-            );
+        if let Entry::Vacant(unknown) = self.open_bodies.entry(id) {
+            unknown.insert(Arc::downgrade(&chunk.body));
             batch.put_cf(Column::Meta.of(&self.db)?, codec::open_body_key(id), []);
         }
         batch.put_cf(
@@ -442,7 +433,7 @@ impl Writer {
         let abandoned: Vec<u64> = self
             .open_bodies
             .iter()
-            .filter(|(_, open)| open.state.strong_count() == 0)
+            .filter(|(_, open)| open.strong_count() == 0)
             .map(|(id, _)| *id)
             .collect();
         if abandoned.is_empty() || self.stopped {
