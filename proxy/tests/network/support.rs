@@ -307,6 +307,18 @@ pub(crate) fn ask(server: &Server, text: impl AsRef<[u8]>) -> String {
     server.raw().send(text).read_all()
 }
 
+/// A certificate of X.509 version 1, as `openssl x509 -req` makes without an extension file.
+fn make_old_certificate(folder: &std::path::Path) {
+    let script = "openssl req -new -newkey rsa:2048 -nodes -subj /CN=old -keyout old.key -out old.csr && \
+                  openssl x509 -req -in old.csr -signkey old.key -days 30 -out old.pem";
+    let made = Command::new("sh")
+        .args(["-c", script])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
 /// Keys and self-signed certificates made by openssl once for all tests.
 pub(crate) struct Keys {
     folder: tempfile::TempDir,
@@ -339,6 +351,7 @@ impl Keys {
                     .unwrap();
                 assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
             }
+            make_old_certificate(folder.path());
             Self { folder }
         })
     }

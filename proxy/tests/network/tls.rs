@@ -9,10 +9,11 @@ use proxy::http::{ClientConnection, ClientSettings, Method, RequestHead};
 use proxy::net::tls::{
     AcceptAll, ClientAuthentication, HandshakeError, HandshakePool, client_config, connect, server_config,
 };
-use proxy::net::{PeerRefused, PeerVerifier};
+use proxy::net::tls::{CallbackKey, KeyKind, SignFailed};
+use proxy::net::{PeerRefused, PeerVerifier, TlsIdentity};
 use proxy::worker::DriverChoice;
-use rustls::ClientConfig;
 use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::{CertificateError, ClientConfig};
 
 use crate::support::{
     Keys, LIMIT, MEGABYTE, Rehearsal, Server, ServerPlan, echo_both_ways, provider, run, run_on,
@@ -109,7 +110,7 @@ fn both_sides_prove_who_they_are() {
 
 #[test]
 fn a_session_is_resumed_without_another_signature() {
-    for config in [client(Some("other"), Arc::new(AcceptAll)), tls12_client()] {
+    for config in [client(Some("other"), Arc::new(AcceptAll)), tls12_client("other")] {
         let verifier = OnlyThis::named("other");
         let server = mutual_server("rsa", verifier.clone());
         let address = server.address;
@@ -130,10 +131,11 @@ fn a_session_is_resumed_without_another_signature() {
     }
 }
 
-fn tls12_client() -> Arc<ClientConfig> {
+/// A client that presents an identity and speaks TLS 1.2 at most.
+fn tls12_client(name: &str) -> Arc<ClientConfig> {
     let mut provider = (*provider()).clone();
     provider.cipher_suites.retain(|suite| suite.tls13().is_none());
-    let identity = Keys::get().identity("other");
+    let identity = Keys::get().identity(name);
     client_config(Arc::new(provider), Some(&identity), Arc::new(AcceptAll)).unwrap()
 }
 
@@ -274,4 +276,92 @@ fn bytes_that_are_not_tls_end_the_handshake() {
     let mut answer = Vec::new();
     std::io::Read::read_to_end(&mut client.stream(), &mut answer).unwrap();
     assert_eq!(answer.first(), Some(&21), "an alert: {answer:?}");
+}
+
+#[test]
+fn certificates_of_version_1_are_good_enough() {
+    let tls = server_config(
+        provider(),
+        &Keys::get().identity("old"),
+        ClientAuthentication::Optional,
+    )
+    .unwrap();
+    let plan = ServerPlan {
+        tls: Some(tls),
+        ..ServerPlan::default()
+    };
+    let server = Server::start_with(plan, Rehearsal);
+    let address = server.address;
+    run(async move |_| {
+        let pool = HandshakePool::start(1).unwrap();
+        for config in [client(Some("old"), Arc::new(AcceptAll)), tls12_client("old")] {
+            let mut connection = open(address, &config, &pool).await.unwrap();
+            let told = get(&mut connection, "/peer").await.unwrap();
+            assert!(told.ends_with(" 1 false"), "{told}");
+        }
+    });
+}
+
+/// A key that signs something else than it is asked to.
+fn lying(name: &str) -> TlsIdentity {
+    let honest = Keys::get().identity(name);
+    let key = Arc::clone(&honest.key);
+    let sign = move |scheme, _: &[u8]| {
+        let signer = key.choose_scheme(&[scheme]).unwrap();
+        signer
+            .sign(b"something else")
+            .map_err(|error| SignFailed(error.to_string()))
+    };
+    TlsIdentity {
+        key: Arc::new(CallbackKey::new(KeyKind::Rsa, sign)),
+        ..honest
+    }
+}
+
+#[test]
+fn a_certificate_without_its_key_is_refused() {
+    for name in ["rsa", "old"] {
+        let tls = server_config(provider(), &lying(name), ClientAuthentication::None).unwrap();
+        let plan = ServerPlan {
+            tls: Some(tls),
+            ..ServerPlan::default()
+        };
+        let server = Server::start_with(plan, Rehearsal);
+        let address = server.address;
+        run(async move |_| {
+            let pool = HandshakePool::start(1).unwrap();
+            for config in [client(None, Arc::new(AcceptAll)), tls12_client("rsa")] {
+                let refused = open(address, &config, &pool).await;
+                let Err(HandshakeError::Tls(rustls::Error::InvalidCertificate(error))) = refused else {
+                    panic!("{refused:?}")
+                };
+                assert!(matches!(error, CertificateError::BadSignature), "{error:?}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_key_that_cannot_sign_now_fails_the_handshake() {
+    let mut identity = Keys::get().identity("rsa");
+    identity.key = Arc::new(CallbackKey::new(KeyKind::Rsa, |_, _| {
+        Err(SignFailed("token is locked".to_owned()))
+    }));
+    let tls = server_config(provider(), &identity, ClientAuthentication::None).unwrap();
+    let server = Server::start_with(
+        ServerPlan {
+            tls: Some(tls),
+            ..ServerPlan::default()
+        },
+        Rehearsal,
+    );
+    let address = server.address;
+    run(async move |_| {
+        let pool = HandshakePool::start(1).unwrap();
+        let failed = open(address, &client(None, Arc::new(AcceptAll)), &pool).await;
+        assert!(
+            matches!(failed, Err(HandshakeError::Tls(_) | HandshakeError::Closed)),
+            "{failed:?}"
+        );
+    });
 }
