@@ -91,7 +91,7 @@ struct Envelope {
     header: Collector,
     header_seen: bool,
     body_seen: bool,
-    body_child: Option<(String, String)>,
+    body_child: Option<(Option<String>, String)>,
     fault: Option<FaultFields>,
     places: Places,
     /// White space directly before the current node.
@@ -177,7 +177,7 @@ impl Envelope {
         if self.body_child.is_some() {
             return Err(SoapError::InvalidBody);
         }
-        self.body_child = Some((element.namespace.clone(), element.local_name().to_owned()));
+        self.body_child = Some((element.full_namespace.clone(), element.local_name().to_owned()));
         Ok(Slot::Ignored)
     }
 
@@ -247,11 +247,10 @@ impl Envelope {
         if !self.body_seen {
             return Err(SoapError::MissingBody);
         }
-        let (namespace, body_name) = self.body_child.ok_or(SoapError::InvalidBody)?;
+        let (body_namespace, body_name) = self.body_child.ok_or(SoapError::InvalidBody)?;
         if !body_name.starts_with(&header.service.service_code) {
             return Err(SoapError::InconsistentHeaders);
         }
-        let body_namespace = Some(namespace).filter(|namespace| !namespace.is_empty());
         Ok(Content::Message(Box::new(SoapMessage {
             header,
             body_namespace,

@@ -65,7 +65,7 @@ pub(super) enum Field {
 impl Field {
     /// The field that an element is, if we know it.
     pub(super) fn of(element: &Element<'_>) -> Option<Self> {
-        match (element.namespace.as_str(), element.local_name()) {
+        match (element.namespace, element.local_name()) {
             (names::X_ROAD, names::CLIENT) => Some(Self::Group(GroupField::Client)),
             (names::X_ROAD, names::SERVICE) => Some(Self::Group(GroupField::Service)),
             (names::X_ROAD, names::SECURITY_SERVER) => Some(Self::Group(GroupField::SecurityServer)),

@@ -5,6 +5,9 @@ pub(super) const X_ROAD: &str = "http://x-road.eu/xsd/xroad.xsd";
 pub(super) const IDENTIFIERS: &str = "http://x-road.eu/xsd/identifiers";
 pub(super) const REPRESENTATION: &str = "http://x-road.eu/xsd/representation.xsd";
 
+/// All of them.
+pub(super) const KNOWN: [&str; 4] = [ENVELOPE, X_ROAD, IDENTIFIERS, REPRESENTATION];
+
 pub(super) const CLIENT: &str = "client";
 pub(super) const SERVICE: &str = "service";
 pub(super) const SECURITY_SERVER: &str = "securityServer";

@@ -1,7 +1,7 @@
 //! A streaming reader that gives namespaces, text and positions, and checks what the XML library leaves to its
 //! caller: one root, declared prefixes, known entities, legal characters and names, distinct attributes, no DOCTYPE.
 
-use super::{MAX_ATTRIBUTES, MAX_DEPTH, SoapError};
+use super::{MAX_ATTRIBUTES, MAX_DEPTH, SoapError, names};
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::attributes::Attribute;
@@ -10,6 +10,9 @@ use quick_xml::name::{QName, ResolveResult};
 use quick_xml::reader::NsReader;
 use std::borrow::Cow;
 use std::ops::Range;
+
+/// Depth of the children of header and body; the root has depth 1.
+const CHILD_DEPTH: usize = 3;
 
 /// What the document consists of, for our purposes. An empty element gives a start and an end.
 #[derive(Debug)]
@@ -25,8 +28,10 @@ pub(super) enum Node<'i> {
 /// A start tag.
 #[derive(Debug)]
 pub(super) struct Element<'i> {
-    /// Namespace name; empty if there is none.
-    pub(super) namespace: String,
+    /// Namespace name if it is one of ours ([`names::KNOWN`]), else empty.
+    pub(super) namespace: &'static str,
+    /// Any namespace name, kept for the children of header and body only.
+    pub(super) full_namespace: Option<String>,
     tag: BytesStart<'i>,
     object_type: Option<String>,
 }
@@ -160,14 +165,20 @@ impl<'i> Walker<'i> {
         self.root_seen = true;
         self.depth = self.depth.saturating_add(1);
         check_name(tag.name())?;
-        let namespace = match self.reader.resolver().resolve_element(tag.name()).0 {
-            ResolveResult::Bound(namespace) => namespace.0.to_owned(),
-            ResolveResult::Unbound if tag.name().prefix().is_none() => String::new(),
+        let name = match self.reader.resolver().resolve_element(tag.name()).0 {
+            ResolveResult::Bound(namespace) => namespace.0,
+            ResolveResult::Unbound if tag.name().prefix().is_none() => "",
             _ => return Err(refused("undeclared namespace prefix")),
         };
+        let namespace = names::KNOWN
+            .into_iter()
+            .find(|known| *known == name)
+            .unwrap_or_default();
+        let full_namespace = (self.depth == CHILD_DEPTH && !name.is_empty()).then(|| name.to_owned());
         let object_type = self.check_attributes(&tag)?;
         Ok(Element {
             namespace,
+            full_namespace,
             tag,
             object_type,
         })
@@ -191,8 +202,7 @@ impl<'i> Walker<'i> {
             match self.reader.resolver().resolve_attribute(attribute.key) {
                 (ResolveResult::Unknown(_), _) => return Err(refused("undeclared namespace prefix")),
                 (ResolveResult::Bound(namespace), name)
-                    if namespace.0 == super::names::IDENTIFIERS
-                        && name.into_inner() == super::names::OBJECT_TYPE =>
+                    if namespace.0 == names::IDENTIFIERS && name.into_inner() == names::OBJECT_TYPE =>
                 {
                     object_type = Some(value.into_owned());
                 }
@@ -206,13 +216,12 @@ impl<'i> Walker<'i> {
         if text.contains("]]>") {
             return Err(refused("']]>' in character data"));
         }
-        if !text
-            .bytes()
-            .all(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'))
-        {
-            self.inside_root()?;
+        let blank = |byte: u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        if self.depth == 0 && !text.bytes().all(blank) {
+            self.inside_root()
+        } else {
+            Ok(())
         }
-        Ok(())
     }
 
     fn inside_root(&self) -> Result<(), SoapError> {
@@ -316,8 +325,11 @@ mod tests {
 
     #[test]
     fn gives_namespaces_and_text() {
-        let text = "<?xml version='1.0'?>\n<a xmlns='u' xmlns:p='v'><!--c--><p:b q='1'/>x&lt;&#65;&#x42;<![CDATA[<&]]>\r\n</a>\n";
-        assert_eq!(walk(text).unwrap(), "!\n<{u}a!<{v}b>x<AB<&\n>\n");
+        let text = "<?xml version='1.0'?>\n<a xmlns='http://x-road.eu/xsd/xroad.xsd' xmlns:p='v'><!--c--><p:b q='1'/>x&lt;&#65;&#x42;<![CDATA[<&]]>\r\n</a>\n";
+        assert_eq!(
+            walk(text).unwrap(),
+            "!\n<{http://x-road.eu/xsd/xroad.xsd}a!<{}b>x<AB<&\n>\n"
+        );
     }
 
     #[test]
