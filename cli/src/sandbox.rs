@@ -6,7 +6,7 @@
 //! and servers are entered in the central server's registry, clients and services are applied to the server configuration.
 //!
 //! - [`layout`]: addresses, folders and identifiers
-//! - [`description`]: `sandbox.json`
+//! - [`description`] is `sandbox.json`
 //! - [`up`]: the order in which things need each other
 //! - [`trust`], [`signer`], [`central`], [`security_server`], [`services`]: the servers and what is provisioned in them
 //! - [`process`], [`progress`], [`wait`], [`files`], [`http`]: tools

@@ -34,7 +34,7 @@ pub struct Arguments {
 /// What did not go as it should. Nothing is left running in any case.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let temporary = tempfile::tempdir().or_unusable(|| "make a temporary folder".into())?;
-    let root = arguments.dir.as_deref().unwrap_or(temporary.path());
+    let root = arguments.dir.as_deref().unwrap_or_else(|| temporary.path());
     let folders = Folders::new(&super::absolute(root)?);
     let net = arguments
         .net

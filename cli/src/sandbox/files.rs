@@ -22,7 +22,7 @@ pub fn folder(path: &Path) -> Result<(), Failure> {
 /// # Errors
 /// When it cannot be written.
 pub fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), Failure> {
-    folder(path.parent().unwrap_or(Path::new(".")))?;
+    folder(path.parent().unwrap_or_else(|| Path::new(".")))?;
     fs::write(path, content).or_unusable(|| format!("write {}", path.display()))
 }
 
@@ -40,7 +40,7 @@ pub fn write_toml(path: &Path, settings: &impl Serialize) -> Result<(), Failure>
 /// # Errors
 /// When it cannot be written.
 pub fn write_secret(path: &Path, content: &[u8]) -> Result<(), Failure> {
-    folder(path.parent().unwrap_or(Path::new(".")))?;
+    folder(path.parent().unwrap_or_else(|| Path::new(".")))?;
     let file = OpenOptions::new()
         .write(true)
         .create(true)

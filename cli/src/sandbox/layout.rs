@@ -195,6 +195,11 @@ impl Folders {
         self.root.join("sandbox.json")
     }
 
+    /// Exists once keys, certificates and registrations are made; holds the network that they were made for.
+    pub fn provisioned(&self) -> PathBuf {
+        self.root.join("provisioned")
+    }
+
     /// The folder of one server: `trust`, `central`, `consumer` or `provider`.
     pub fn server(&self, name: &str) -> PathBuf {
         self.root.join(name)

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 
 use super::layout::Folders;
-use super::wait;
+use super::{files, wait};
 use crate::failure::{Failure, OrUnusable};
 
 /// How long a process may take to stop by itself before it is killed.
@@ -26,7 +26,7 @@ const LAST_LINES: usize = 15;
 /// When it is not there.
 pub fn program(name: &str) -> Result<PathBuf, Failure> {
     let own = std::env::current_exe().or_unusable(|| "find the folder of this program".into())?;
-    let own_folder = own.parent().unwrap_or(Path::new("."));
+    let own_folder = own.parent().unwrap_or_else(|| Path::new("."));
     // Test programs live in a folder below that of the real ones.
     let folders = [Some(own_folder), own_folder.parent()];
     let found = folders
@@ -101,8 +101,7 @@ fn detached(command: &mut Command) -> std::io::Result<u32> {
 }
 
 fn create_parent(path: &Path) -> Result<(), Failure> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).or_unusable(|| format!("make the folder {}", folder.display()))
+    files::folder(path.parent().unwrap_or_else(|| Path::new(".")))
 }
 
 /// Whether the process runs: it exists, is no zombie and is one of ours.

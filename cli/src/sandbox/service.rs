@@ -2,6 +2,7 @@
 //!
 //! | Path | What it does |
 //! |---|---|
+//! | `/slow/…` | the same as `/rest/…`, for a service with a short time-out |
 //! | `/rest`, `/rest/…` | answers with the request: its body if it has one, else a description in JSON |
 //! | `/rest/bytes?size=N` | N bytes, streamed |
 //! | `/rest/sink` | swallows a body, answers with its size and SHA-512 |
@@ -46,17 +47,24 @@ pub fn run(listen: SocketAddr) -> std::io::Result<()> {
 pub fn router() -> Router {
     Router::new()
         .route("/health", get(|| async { "ok\n" }))
-        .route("/rest", any(rest::echo))
-        .route("/rest/{*path}", any(rest::echo))
-        .route("/rest/bytes", any(rest::bytes))
-        .route("/rest/sink", any(rest::sink))
-        .route("/rest/status/{code}", any(rest::status))
-        .route("/rest/delay", any(rest::delay))
         .route("/api/openapi.yaml", get(pets::description))
         .route("/api/pets", get(pets::list).post(pets::add))
         .route("/api/pets/{id}", get(pets::one).delete(pets::remove))
         .route("/soap", get(soap::description).post(soap::answer))
+        .merge(rest_router("/rest"))
+        .merge(rest_router("/slow"))
         .layer(DefaultBodyLimit::disable())
+}
+
+/// The REST services below `base`. Not nested, which would take `base` off the path that they tell.
+fn rest_router(base: &str) -> Router {
+    Router::new()
+        .route(base, any(rest::echo))
+        .route(&format!("{base}/{{*path}}"), any(rest::echo))
+        .route(&format!("{base}/bytes"), any(rest::bytes))
+        .route(&format!("{base}/sink"), any(rest::sink))
+        .route(&format!("{base}/status/{{code}}"), any(rest::status))
+        .route(&format!("{base}/delay"), any(rest::delay))
 }
 
 /// A value as the body of a response.

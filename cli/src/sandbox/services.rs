@@ -50,7 +50,7 @@ const REST: &[Rest] = &[
         timeout: 1,
         ..rest(
             "slow",
-            "/rest",
+            "/slow",
             "the same with a time-out of one second: try /delay?ms=5000",
         )
     },

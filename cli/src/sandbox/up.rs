@@ -13,6 +13,16 @@ use crate::failure::{Failure, OrUnusable};
 /// How long a process may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What a sandbox is made of.
+const PROGRAMS: [&str; 6] = [
+    "kiirtee",
+    "kiirtee-trust",
+    "kiirtee-signer",
+    "kiirtee-central",
+    "kiirtee-confclient",
+    "kiirtee-proxy",
+];
+
 const SERVERS: [&Server; 2] = [&CONSUMER, &PROVIDER];
 
 /// Brings a sandbox up: makes what is not there yet, starts every process, waits until all are ready.
@@ -20,8 +30,12 @@ const SERVERS: [&Server; 2] = [&CONSUMER, &PROVIDER];
 /// # Errors
 /// What did not become ready, and the end of its log. Whatever was started is stopped again.
 pub fn up(folders: &Folders, net: Net, progress: &Progress) -> Result<Description, Failure> {
+    for name in PROGRAMS {
+        process::program(name)?;
+    }
     refuse_if_running(folders)?;
     refuse_if_taken(net)?;
+    refuse_if_unfinished(folders, net)?;
     files::folder(folders.root())?;
     match bring_up(folders, net, progress) {
         Ok(description) => Ok(description),
@@ -44,6 +58,29 @@ fn refuse_if_running(folders: &Folders) -> Result<(), Failure> {
                 "the sandbox in {place} runs already ({name} is process {id})"
             )))
         }
+    }
+}
+
+/// A folder is a whole sandbox of the same network, or empty: keys that were half made are not made good.
+fn refuse_if_unfinished(folders: &Folders, net: Net) -> Result<(), Failure> {
+    let place = folders.root().display();
+    if let Ok(made_for) = std::fs::read_to_string(folders.provisioned()) {
+        let same = made_for == net.to_string();
+        return if same {
+            Ok(())
+        } else {
+            Err(Failure::unusable(format!(
+                "{place} was made with --net {made_for}"
+            )))
+        };
+    }
+    let is_empty = std::fs::read_dir(folders.root()).map_or(true, |mut entries| entries.next().is_none());
+    if is_empty {
+        Ok(())
+    } else {
+        Err(Failure::unusable(format!(
+            "{place} is neither empty nor a whole sandbox"
+        )))
     }
 }
 
@@ -99,9 +136,9 @@ fn bring_up(folders: &Folders, net: Net, progress: &Progress) -> Result<Descript
             signer::open(folders, server).map(drop)
         })?;
     }
-    let is_new = !folders.description().exists();
-    if is_new {
+    if !folders.provisioned().exists() {
         provision(folders, net, progress)?;
+        files::write(&folders.provisioned(), net.to_string())?;
     }
 
     progress.step("starting the central server, which signs and publishes the global configuration");
