@@ -1,5 +1,6 @@
 //! `kiirtee-central`: arguments, log, signals.
 
+use std::future::IntoFuture as _;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -21,6 +22,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// How long `init` waits for the signer.
 const SIGNER_PATIENCE: Duration = Duration::from_secs(10);
+/// How long running requests may take at the end.
+const PATIENCE_AT_STOP: Duration = Duration::from_secs(5);
 
 /// Signs and publishes the global configuration.
 #[derive(Parser)]
@@ -137,20 +140,30 @@ async fn serve(address: std::net::SocketAddr, publication: Arc<Publication>) -> 
     let failed = |source| MainError::Listen { address, source };
     let listener = tokio::net::TcpListener::bind(address).await.map_err(failed)?;
     tracing::info!(address = %listener.local_addr().map_err(failed)?, "listening");
-    let (mut terminate, mut interrupt) = (
-        signal(SignalKind::terminate()).map_err(failed)?,
-        signal(SignalKind::interrupt()).map_err(failed)?,
-    );
-    let told_to_stop = async move {
+    let stopping = told_to_stop().map_err(failed)?;
+    let stopped_in_vain = async {
+        match told_to_stop() {
+            Ok(told) => told.await,
+            Err(_no_signals) => std::future::pending().await,
+        }
+        tokio::time::sleep(PATIENCE_AT_STOP).await;
+    };
+    let server = axum::serve(listener, router(publication)).with_graceful_shutdown(stopping);
+    tokio::select! {
+        served = server.into_future() => served.map_err(failed),
+        () = stopped_in_vain => Ok(()),
+    }
+}
+
+/// Ends with SIGTERM or SIGINT.
+fn told_to_stop() -> io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    };
-    axum::serve(listener, router(publication))
-        .with_graceful_shutdown(told_to_stop)
-        .await
-        .map_err(failed)
+    })
 }
 
 fn start_log(settings: &LogSettings) {

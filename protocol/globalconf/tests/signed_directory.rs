@@ -48,6 +48,7 @@ fn internal_certificates(vectors: &Path, version: Version) -> Vec<Vec<u8>> {
     sources(vectors, version)
         .into_iter()
         .flat_map(|source| source.internal_verification_certs)
+        .chain(anchor_certificates(vectors))
         .collect()
 }
 
@@ -267,5 +268,27 @@ proptest::proptest! {
     fn hostile_lines_never_panic(lines in proptest::collection::vec("(--O|--O--|--I|--I--|Content-Type: multipart/mixed; boundary=[OI\"']?|[a-z-]{0,9}: [ -~]{0,20}|)", 0..30)) {
         let _ = signed_directory::parse(lines.join("\r\n").as_bytes());
         let _ = signed_directory::parse(lines.join("\n").as_bytes());
+    }
+}
+
+/// The reference's own files, damaged: read or refused, never a panic.
+#[test]
+fn damaged_vectors_never_panic() {
+    let Some(vectors) = vectors("signed-directory") else {
+        return;
+    };
+    let original = fs::read(vectors.join("V6/internalconf")).unwrap();
+    let anchor = fs::read(vectors.join("configuration_anchor_CS_internal.xml")).unwrap();
+    let certificates = anchor_certificates(&vectors);
+    for length in 0..original.len() {
+        let cut = signed_directory::verify(&original[..length], &certificates, NOW);
+        // Only what follows the closing boundary may be missing.
+        assert_eq!(cut.is_ok(), length >= original.len() - 2, "{length}");
+    }
+    for offset in 0..anchor.len() {
+        let mut damaged = anchor.clone();
+        damaged[offset] = b'<';
+        let _ = Anchor::parse(&damaged);
+        let _ = Anchor::parse(&anchor[..offset]);
     }
 }
