@@ -1,0 +1,172 @@
+//! The admin address: metrics and health, for the machines that watch this one.
+//!
+//! | Request | Answer |
+//! |---|---|
+//! | `GET /metrics` | OpenMetrics text, which Prometheus reads |
+//! | `GET /health`, `GET /` | 200 when exchanges can succeed, else 503; JSON that names each check and what is amiss |
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use protocol_message::identifier::ClientId;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::http::{Body, Handler, HttpError, Request, Responder, ResponseHead};
+use crate::process::Process;
+use crate::snapshot::Snapshot;
+
+/// Media type of the metrics.
+const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Answers on the admin address.
+#[derive(Debug)]
+pub struct Admin {
+    process: Arc<Process>,
+}
+
+impl Admin {
+    /// Speaks for this process.
+    #[must_use]
+    pub const fn new(process: Arc<Process>) -> Self {
+        Self { process }
+    }
+}
+
+impl Handler for Admin {
+    async fn handle(&self, request: Request, _: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
+        let (status, media_type, body) = self.answer(request.head.method.as_str(), request.head.target.path());
+        let head = ResponseHead::new(status).with("Content-Type", media_type).with("Cache-Control", "no-store");
+        responder.send_full(&head, body).await
+    }
+}
+
+impl Admin {
+    fn answer(&self, method: &str, path: &str) -> (u16, &'static str, String) {
+        match (method, path) {
+            ("GET" | "HEAD", "/metrics") => (200, OPEN_METRICS, metrics(&self.process, OffsetDateTime::now_utc())),
+            ("GET" | "HEAD", "/" | "/health") => {
+                let health = Health::of(&self.process, OffsetDateTime::now_utc());
+                (health.http_status(), "application/json", health.to_json())
+            }
+            (_, "/" | "/health" | "/metrics") => (405, "text/plain", "GET only\n".to_owned()),
+            _ => (404, "text/plain", "see /health and /metrics\n".to_owned()),
+        }
+    }
+}
+
+/// The metrics in text form, with what is measured at this moment.
+#[must_use]
+pub fn metrics(process: &Process, now: OffsetDateTime) -> String {
+    let metrics = &process.metrics;
+    metrics.spool_bytes.set(i64::try_from(process.spools.budget().used()).unwrap_or(i64::MAX));
+    let records = process.log.figures().records;
+    metrics.records_logged.inc_by(records.saturating_sub(metrics.records_logged.get()));
+    let snapshot = process.current.take();
+    // An absent configuration is as good as one that expires now.
+    let expires = snapshot.globalconf.as_ref().map(|conf| conf.expires_at().unwrap_or(now));
+    let expires = expires.map_or(0.0, |at| at.unix_timestamp() as f64);
+    metrics.global_configuration_expires.set(expires);
+    metrics.render()
+}
+
+/// Whether exchanges can succeed.
+#[derive(Debug, Serialize)]
+pub struct Health {
+    /// `ok` or `failing`.
+    pub status: &'static str,
+    /// Each condition.
+    pub checks: Vec<Check>,
+    /// Why certificates can't be used, also where another one is used instead.
+    pub key_problems: Vec<String>,
+}
+
+/// One condition for exchanges to succeed.
+#[derive(Debug, Serialize)]
+pub struct Check {
+    /// What is checked.
+    pub name: &'static str,
+    /// Whether it holds.
+    pub ok: bool,
+    /// Why it does not, or what threatens it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+impl Check {
+    fn of(name: &'static str, result: Result<(), String>) -> Self {
+        Self { name, ok: result.is_ok(), reason: result.err() }
+    }
+}
+
+impl Health {
+    /// Checks everything; asks nobody and waits for nothing.
+    #[must_use]
+    pub fn of(process: &Process, now: OffsetDateTime) -> Self {
+        let snapshot = process.current.take();
+        let valid = snapshot.valid_globalconf(now).map(drop).map_err(|error| error.to_string());
+        let checks = vec![
+            Check::of("global_configuration", valid),
+            Check::of("server_configuration", server_configuration(&snapshot)),
+            Check::of("signer", signer(process)),
+            Check::of("authentication_key", authentication_key(&snapshot, now)),
+            Check::of("signing_keys", signing_keys(&snapshot, now)),
+            time_stamping(process, now),
+        ];
+        let status = if checks.iter().all(|check| check.ok) { "ok" } else { "failing" };
+        Self { status, checks, key_problems: snapshot.keys.problems.clone() }
+    }
+
+    /// 200, or 503 when something is amiss.
+    #[must_use]
+    pub fn http_status(&self) -> u16 {
+        if self.checks.iter().all(|check| check.ok) { 200 } else { 503 }
+    }
+
+    fn to_json(&self) -> String {
+        // Strings and booleans always are JSON.
+        let mut json = serde_json::to_string_pretty(self).unwrap_or_default();
+        json.push('\n');
+        json
+    }
+}
+
+fn server_configuration(snapshot: &Snapshot) -> Result<(), String> {
+    let named = snapshot.server.server.as_ref().map(drop);
+    named.ok_or_else(|| "the server configuration does not name this server".to_owned())
+}
+
+fn signer(process: &Process) -> Result<(), String> {
+    let connected = process.signer.is_connected();
+    connected.then_some(()).ok_or_else(|| "there is no connection with the signer".to_owned())
+}
+
+fn authentication_key(snapshot: &Snapshot, now: OffsetDateTime) -> Result<(), String> {
+    let usable = snapshot.keys.authentication(now).map(drop);
+    usable.ok_or_else(|| "no authentication certificate is registered, valid and good by OCSP".to_owned())
+}
+
+/// Every member with a registered client needs a key.
+fn signing_keys(snapshot: &Snapshot, now: OffsetDateTime) -> Result<(), String> {
+    let registered = snapshot.server.clients().filter(|(_, client)| client.is_registered());
+    let members: BTreeSet<ClientId> = registered.map(|(id, _)| id.member()).collect();
+    let without = members.iter().filter(|member| snapshot.keys.signing(member, now).is_none());
+    let without: Vec<String> = without.map(ToString::to_string).collect();
+    if without.is_empty() {
+        return Ok(());
+    }
+    Err(format!("no signing certificate is registered, valid and good by OCSP for {}", without.join(", ")))
+}
+
+/// Failing time-stamps threaten, but stop exchanges only after the acceptable period (wire.md 5.2).
+fn time_stamping(process: &Process, now: OffsetDateTime) -> Check {
+    let policy = process.log.time_stamping_policy();
+    let mut check = Check::of("time_stamping", policy.check(now).map_err(|refusal| refusal.to_string()));
+    if let (None, Some(since)) = (&check.reason, policy.failing_since()) {
+        check.reason = Some(format!("time-stamping has been failing since {since}"));
+    }
+    check
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! Requests of our information systems, from accepting to answering (wire.md 6.1).
+//!
+//! The path alone tells REST, downloads and SOAP apart (wire.md 1.2). Then: global configuration valid → own
+//! authentication certificate → message → sender ([`authenticate`]) → servers of the provider ([`route`]) → connection
+//! → outgoing → incoming → answer ([`respond`]).
+
+pub mod authenticate;
+mod receive;
+pub mod respond;
+mod rest;
+pub mod route;
+mod soap;
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use protocol_message::identifier::{ClientId, SecurityServerId};
+use protocol_message::rest::REST_PATH_PREFIX;
+use protocol_message::transport::header;
+use time::OffsetDateTime;
+
+use crate::exchange::ExchangeError;
+use crate::http::{Body, Handler, HttpError, Method, Request, RequestHead, Responder, ResponseHead};
+use crate::metrics::Side;
+use crate::net::PooledConnection;
+use crate::peers::Destination;
+use crate::settings::PROXY_VERSION;
+use crate::snapshot::tls::PeerTls;
+use crate::snapshot::{AuthenticationKey, LoadedGlobalConf, Snapshot};
+use crate::worker_state::WorkerState;
+
+/// Serves the ports for information systems.
+#[derive(Debug)]
+pub struct ClientProxy(pub Rc<WorkerState>);
+
+/// What one exchange is decided by and told to.
+struct Exchange<'a> {
+    worker: &'a WorkerState,
+    request: &'a Request,
+    snapshot: Arc<Snapshot>,
+    globalconf: Arc<LoadedGlobalConf>,
+    authentication: Arc<AuthenticationKey>,
+    tls: Arc<PeerTls>,
+    at: OffsetDateTime,
+    /// Ties the parties' records together; fresh for each exchange.
+    request_id: String,
+}
+
+impl Handler for ClientProxy {
+    async fn handle(&self, request: Request, body: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
+        let path = request.head.target.path();
+        match (request.head.method.as_str(), path) {
+            _ if path.starts_with(REST_PATH_PREFIX) => self.rest(&request, body, responder).await,
+            ("GET", "/asic" | "/verificationconf") => {
+                crate::asic_download::serve(&self.0, &request, responder).await
+            }
+            // Load balancers and orchestrators ask whether anybody is there.
+            ("GET" | "HEAD", "/") => responder.send_full(&ResponseHead::new(200), Bytes::new()).await,
+            _ => self.soap(&request, body, responder).await,
+        }
+    }
+}
+
+impl ClientProxy {
+    async fn rest(&self, request: &Request, body: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
+        let counted = Counted::begin(&self.0);
+        let outcome = match begin(&self.0, request) {
+            Ok(exchange) => rest::exchange(&exchange, body).await,
+            Err(error) => Err(error),
+        };
+        counted.end(outcome.is_ok());
+        match outcome {
+            Ok(answer) => respond::rest(responder, &answer).await,
+            Err(error) => respond::rest_fault(responder, request, &error).await,
+        }
+    }
+
+    async fn soap(&self, request: &Request, body: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
+        let counted = Counted::begin(&self.0);
+        let outcome = match begin_soap(&self.0, request) {
+            Ok(exchange) => soap::exchange(&exchange, body).await,
+            Err(error) => Err(error),
+        };
+        counted.end(outcome.is_ok());
+        match outcome {
+            Ok(answer) => soap::respond(responder, &answer).await,
+            Err(error) => respond::soap_fault(responder, request, &error).await,
+        }
+    }
+}
+
+/// Counts an exchange from its beginning to its end.
+struct Counted<'a> {
+    worker: &'a WorkerState,
+    began: Instant,
+}
+
+impl<'a> Counted<'a> {
+    fn begin(worker: &'a WorkerState) -> Self {
+        worker.process.metrics.side(Side::ClientProxy).running.inc();
+        Self { worker, began: Instant::now() }
+    }
+
+    fn end(self, answered: bool) {
+        let metrics = self.worker.process.metrics.side(Side::ClientProxy);
+        metrics.running.dec();
+        metrics.finished(answered, self.began.elapsed());
+    }
+}
+
+/// What can be decided before the message is read.
+fn begin<'a>(worker: &'a WorkerState, request: &'a Request) -> Result<Exchange<'a>, ExchangeError> {
+    let at = OffsetDateTime::now_utc();
+    let snapshot = worker.process.current.take();
+    let globalconf = Arc::clone(snapshot.valid_globalconf(at)?);
+    let authentication = snapshot.keys.authentication(at).cloned();
+    let (authentication, tls) =
+        authentication.zip(snapshot.tls.peers.clone()).ok_or(ExchangeError::NoAuthenticationKey)?;
+    let request_id = uuid::Uuid::new_v4().to_string();
+    Ok(Exchange { worker, request, snapshot, globalconf, authentication, tls, at, request_id })
+}
+
+/// As [`begin`], and SOAP must be posted.
+fn begin_soap<'a>(worker: &'a WorkerState, request: &'a Request) -> Result<Exchange<'a>, ExchangeError> {
+    if request.head.method != "POST" {
+        return Err(ExchangeError::Method(request.head.method.to_string()).by_client());
+    }
+    begin(worker, request)
+}
+
+impl Exchange<'_> {
+    /// The sender must be a registered client and satisfy its connection mode.
+    fn authenticate(&self, client: &ClientId) -> Result<(), ExchangeError> {
+        let settings = &self.worker.process.settings.client;
+        Ok(authenticate::authenticate(&self.snapshot, settings, client, &self.request.peer, self.at)?)
+    }
+
+    /// A connection to a server of the provider, verified to be one.
+    async fn connect(
+        &self,
+        provider: &ClientId,
+        only: Option<&SecurityServerId>,
+    ) -> Result<PooledConnection, ExchangeError> {
+        let hosts = route::route(&self.globalconf, provider, only)?;
+        let destination = Destination { hosts: &hosts, provider };
+        let trust = (&*self.globalconf, &*self.tls);
+        let peers = &self.worker.peers;
+        Ok(peers.connect(&self.worker.process, &self.snapshot, trust, destination, self.at).await?)
+    }
+
+    /// The head of the transport message (wire.md 2.1).
+    fn transport_head(&self, connection: &PooledConnection, content_type: String) -> RequestHead {
+        let original = self.request.head.headers.get("content-type").unwrap_or_default();
+        RequestHead::new(Method::POST, "/")
+            .with("Host", connection.peer().address.to_string())
+            .with("content-type", content_type)
+            .with(header::HASH_ALGORITHM, crate::exchange::DIGEST.name())
+            .with(header::PROXY_VERSION, PROXY_VERSION)
+            .with(header::ORIGINAL_CONTENT_TYPE, original.to_owned())
+            .with(header::REQUEST_ID, self.request_id.clone())
+    }
+}

@@ -1,0 +1,52 @@
+//! Receiving what the provider's server answered: a message, or a fault instead of one (wire.md 2.1, 2.4).
+
+use protocol_message::soap::{self, ParsedSoap};
+use protocol_message::transport::{ContentType, header, mime};
+use protocol_pki::digest::DigestAlgorithm;
+
+use super::Exchange;
+use crate::exchange::incoming::{Receiving, receive};
+use crate::exchange::log::BodyLog;
+use crate::exchange::{ExchangeError, Received};
+use crate::http::ResponseHead;
+use crate::net::PooledConnection;
+
+/// Longest SOAP fault that is read in place of a message.
+const MAX_FAULT: usize = 1024 * 1024;
+
+/// Receives the answer whose head came. A fault in it, alone or in place of the signature, is an error.
+pub(super) async fn message(
+    exchange: &Exchange<'_>,
+    head: &ResponseHead,
+    connection: &mut PooledConnection,
+    body_log: &mut BodyLog,
+) -> Result<Received, ExchangeError> {
+    if !matches!(head.status, 200 | 500) {
+        let reason = String::from_utf8_lossy(&head.reason).into_owned();
+        return Err(ExchangeError::PeerStatus { status: head.status, reason });
+    }
+    let content_type = head.headers.get("content-type").unwrap_or_default();
+    if ContentType::parse(content_type).is_ok_and(|parsed| parsed.is(mime::TEXT_XML)) {
+        let bytes = connection.body().read_to_end(MAX_FAULT).await.map_err(|e| ExchangeError::from(e).in_service())?;
+        return Err(plain_fault(&bytes, content_type).in_service());
+    }
+    let algorithm = head.headers.get(header::HASH_ALGORITHM).and_then(DigestAlgorithm::from_name);
+    let algorithm = algorithm.unwrap_or(crate::exchange::DIGEST);
+    let receiving = Receiving { spools: &exchange.worker.process.spools, algorithm, body_log };
+    let received = receive(connection.body(), content_type, receiving, |_| Ok(())).await;
+    let received = received.map_err(ExchangeError::in_service)?;
+    match &received.fault {
+        Some(xml) => Err(plain_fault(xml, mime::FAULT).in_service()),
+        None => Ok(received),
+    }
+}
+
+/// The fault that these bytes are.
+fn plain_fault(bytes: &[u8], content_type: &str) -> ExchangeError {
+    let parsed = ContentType::parse(content_type).map_err(ExchangeError::from);
+    match parsed.and_then(|content_type| Ok(soap::parse(bytes, &content_type)?)) {
+        Ok(ParsedSoap::Fault(fault)) => ExchangeError::Received(fault),
+        Ok(ParsedSoap::Message(_)) => ExchangeError::NotAFault,
+        Err(error) => error,
+    }
+}

@@ -1,0 +1,95 @@
+//! Answering the information system (wire.md 1.4, 1.5, 1.7).
+
+use bytes::Bytes;
+use protocol_message::fault::{Fault, SOAP_FAULT_CONTENT_TYPE, error_body};
+use protocol_message::rest::{ResponsePart, to_http_value};
+
+use crate::exchange::{ExchangeError, Received, Verified};
+use crate::fault;
+use crate::http::{BodyLength, HttpError, Request, Responder, ResponseHead};
+use crate::metrics::Side;
+
+/// A verified, consistent and logged REST response.
+#[derive(Debug)]
+pub struct RestAnswer {
+    /// Status and headers.
+    pub part: ResponsePart,
+    /// The body.
+    pub received: Verified<Received>,
+}
+
+/// Sends the response: the part's status and all its headers, the body from the spool.
+///
+/// # Errors
+/// When the connection fails.
+pub async fn rest(responder: &mut Responder, answer: &RestAnswer) -> Result<(), HttpError> {
+    let received = answer.received.get();
+    let mut head = ResponseHead::new(answer.part.status());
+    for header in answer.part.headers() {
+        if header.name.eq_ignore_ascii_case("date") {
+            head.headers.remove("date");
+        }
+        head.headers.push(header.name.clone(), to_http_value(&header.value).into_owned());
+    }
+    let Some(content) = received.content.as_ref().filter(|_| !received.attachments.is_empty()) else {
+        return responder.send_full(&head, Bytes::new()).await;
+    };
+    let out = responder.start(&head, BodyLength::Known(content.len())).await?;
+    let mut reader = content.reader();
+    while let Some(bytes) = reader.next().await.map_err(std::io::Error::other)? {
+        out.write(bytes).await?;
+    }
+    out.finish().await
+}
+
+/// Tells the information system why there is no answer, in the form that it accepts.
+///
+/// # Errors
+/// When the connection fails.
+pub async fn rest_fault(
+    responder: &mut Responder,
+    request: &Request,
+    error: &ExchangeError,
+) -> Result<(), HttpError> {
+    let fault = fault::of(error, Side::ClientProxy);
+    log(request, error, &fault);
+    let accept = request.head.headers.get_all("accept").filter_map(|value| std::str::from_utf8(value).ok());
+    let body = error_body(&fault, accept);
+    let head = ResponseHead::new(body.status)
+        .with("Content-Type", body.content_type)
+        .with("X-Road-Error", printable(fault.code.as_str()));
+    responder.send_full(&head, body.body).await
+}
+
+/// The same for SOAP: HTTP 200 and a SOAP fault.
+///
+/// # Errors
+/// When the connection fails.
+pub async fn soap_fault(
+    responder: &mut Responder,
+    request: &Request,
+    error: &ExchangeError,
+) -> Result<(), HttpError> {
+    let fault = fault::of(error, Side::ClientProxy);
+    log(request, error, &fault);
+    let head = ResponseHead::new(200).with("Content-Type", SOAP_FAULT_CONTENT_TYPE).with("SOAPAction", "");
+    responder.send_full(&head, Bytes::from(fault.to_soap_xml())).await
+}
+
+/// A peer's code is opaque text and may hold what no header can.
+fn printable(code: &str) -> String {
+    code.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect()
+}
+
+fn log(request: &Request, error: &ExchangeError, fault: &Fault) {
+    tracing::warn!(
+        side = "client_proxy",
+        peer = %request.peer.address,
+        target = %request.head.target.path(),
+        message_id = request.head.headers.get("x-road-id"),
+        code = %fault.code,
+        detail = fault.detail.as_deref(),
+        cause = crate::exchange::error::causes(error),
+        "exchange failed"
+    );
+}

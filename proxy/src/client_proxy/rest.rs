@@ -1,0 +1,175 @@
+//! A REST request at the service client's server.
+
+use bytes::Bytes;
+use protocol_message::rest::{RequestPart, ResponsePart};
+use protocol_message::transport::{PartKind, header};
+use storage::message_log::{Direction, LogReceipt, MessageKind};
+
+use super::respond::RestAnswer;
+use super::{Exchange, receive};
+use crate::exchange::log::{self, BodyLog, Entry};
+use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, sign};
+use crate::http::{Body, BodyLength, BodyWriter, HttpError, ResponseHead};
+use crate::metrics::Side;
+use crate::net::PooledConnection;
+
+/// Takes the request to the provider's server and gives its verified and logged answer.
+pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result<RestAnswer, ExchangeError> {
+    let request = parse(exchange)?;
+    exchange.authenticate(request.client())?;
+    let mut connection = exchange.connect(&request.service().provider, request.security_server()).await?;
+    let sent = send(exchange, &request, body, &mut connection).await?;
+    receive_answer(exchange, &request, &sent, &mut connection).await
+}
+
+fn parse(exchange: &Exchange<'_>) -> Result<RequestPart, ExchangeError> {
+    let head = &exchange.request.head;
+    let instance = exchange.globalconf.instance();
+    let message_id = format!("{instance}-{}", uuid::Uuid::new_v4());
+    let target = match head.target.query() {
+        Some(query) => format!("{}?{query}", head.target.path()),
+        None => head.target.path().to_owned(),
+    };
+    let headers = head.headers.iter();
+    let method = head.method.as_str();
+    Ok(RequestPart::from_client(method, &target, headers, instance, &exchange.request_id, &message_id)?)
+}
+
+/// What is known once the request is on its way.
+struct Sent {
+    head: ResponseHead,
+    body_digest: Option<Box<[u8]>>,
+}
+
+/// Streams the request; whatever goes wrong here is `io_error` (wire.md 1.5).
+async fn send(
+    exchange: &Exchange<'_>,
+    request: &RequestPart,
+    body: &mut Body,
+    connection: &mut PooledConnection,
+) -> Result<Sent, ExchangeError> {
+    let outgoing = Outgoing::new()?;
+    let head = exchange.transport_head(connection, outgoing.content_type()).with(header::MESSAGE_TYPE, "REST");
+    let mut body_digest = None;
+    let sending = connection.exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {
+        let sent = stream(exchange, request, body, outgoing, out).await;
+        body_digest = sent.map_err(|error| while_sending(error, out))?;
+        Ok(())
+    });
+    let head = sending.await?;
+    Ok(Sent { head, body_digest })
+}
+
+/// A failure of the connection keeps its own name; one of ours becomes `io_error`.
+fn while_sending(error: ExchangeError, _: &BodyWriter) -> ExchangeError {
+    match error {
+        ExchangeError::Http(HttpError::Io(_) | HttpError::Closed) => error,
+        error => error.while_sending(),
+    }
+}
+
+async fn stream(
+    exchange: &Exchange<'_>,
+    request: &RequestPart,
+    body: &mut Body,
+    mut outgoing: Outgoing,
+    out: &mut BodyWriter,
+) -> Result<Option<Box<[u8]>>, ExchangeError> {
+    let process = &exchange.worker.process;
+    outgoing.ocsp_responses(out, &exchange.authentication.ocsp_responses).await?;
+    outgoing.rest_request(out, request.to_bytes()).await?;
+    let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
+    let has_body = stream_body(body, &mut outgoing, out, &mut body_log).await?;
+    out.flush().await?;
+    let context = sign::context(&exchange.snapshot, request.client(), exchange.at)?;
+    let signature = sign::sign(&process.signer, &context, outgoing.digests()).await?;
+    let logged = log_request(exchange, request, &signature, (body_log, has_body)).await?;
+    let body_digest = outgoing.digests().body().map(Into::into);
+    outgoing.finish(out, &signature, logged).await?;
+    Ok(body_digest)
+}
+
+/// A body part exists if the information system sent at least one byte (wire.md 2.2).
+async fn stream_body(
+    body: &mut Body,
+    outgoing: &mut Outgoing,
+    out: &mut BodyWriter,
+    body_log: &mut BodyLog,
+) -> Result<bool, ExchangeError> {
+    let mut has_body = false;
+    while let Some(chunk) = body.next_chunk().await {
+        let chunk = chunk?;
+        if !has_body {
+            outgoing.start_rest_body(out).await?;
+            has_body = true;
+        }
+        body_log.append(chunk.clone()).await?;
+        outgoing.body(out, chunk).await?;
+    }
+    outgoing.end_body();
+    Ok(has_body)
+}
+
+async fn log_request(
+    exchange: &Exchange<'_>,
+    request: &RequestPart,
+    signature: &SignatureParts,
+    body: (BodyLog, bool),
+) -> Result<LogReceipt, ExchangeError> {
+    let entry = entry(exchange, request, Direction::Request);
+    let whole = || Bytes::copy_from_slice(request.to_bytes());
+    let logged = log::rest(&exchange.worker.process, entry, (whole, || request.filtered().into()), signature, body);
+    Ok(logged.await?)
+}
+
+fn entry(exchange: &Exchange<'_>, request: &RequestPart, direction: Direction) -> Entry {
+    Entry {
+        message_id: request.message_id().to_owned(),
+        request_id: Some(exchange.request_id.clone()),
+        direction,
+        client_side: true,
+        client: request.client().clone(),
+        service: request.service().clone(),
+        kind: MessageKind::Rest,
+    }
+}
+
+/// Receives, verifies, compares and logs the response.
+async fn receive_answer(
+    exchange: &Exchange<'_>,
+    request: &RequestPart,
+    sent: &Sent,
+    connection: &mut PooledConnection,
+) -> Result<RestAnswer, ExchangeError> {
+    let process = &exchange.worker.process;
+    let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
+    let received = receive::message(exchange, &sent.head, connection, &mut body_log).await?;
+    let part = received.message.as_ref().filter(|part| part.kind == PartKind::RestResponse);
+    let part = part.ok_or(ExchangeError::MissingRest("Response"))?;
+    let response = ResponsePart::parse(&part.bytes).map_err(|error| ExchangeError::Rest(error).in_service())?;
+    received.require_signature("Response")?;
+    let metrics = process.metrics.side(Side::ClientProxy);
+    let provider = &request.service().provider;
+    let verified =
+        exchange.worker.verifier.verify(received, provider, &exchange.globalconf, exchange.at, metrics)?;
+    response.check_consistency(request, &request.request_hash(sent.body_digest.as_deref()))?;
+    log_response(exchange, request, &response, verified.get(), body_log).await?;
+    Ok(RestAnswer { part: response, received: verified })
+}
+
+async fn log_response(
+    exchange: &Exchange<'_>,
+    request: &RequestPart,
+    response: &ResponsePart,
+    received: &Received,
+    body_log: BodyLog,
+) -> Result<(), ExchangeError> {
+    let entry = entry(exchange, request, Direction::Response);
+    let whole = || Bytes::copy_from_slice(response.to_bytes());
+    let signature = received.require_signature("Response")?;
+    let body = (body_log, !received.attachments.is_empty());
+    let logged =
+        log::rest(&exchange.worker.process, entry, (whole, || response.filtered().into()), signature, body);
+    tracing::trace!(record = %logged.await?.id(), "response logged");
+    Ok(())
+}

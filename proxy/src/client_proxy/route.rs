@@ -1,0 +1,84 @@
+//! Which security servers can serve a request (wire.md 2.6, steps 1 and 2).
+
+use protocol_globalconf::directory::Server;
+use protocol_message::identifier::{ClientId, SecurityServerId};
+
+use crate::snapshot::LoadedGlobalConf;
+
+/// Why no server can.
+#[derive(Debug, thiserror::Error)]
+pub enum RouteError {
+    /// The provider is registered on no server.
+    #[error("Could not find addresses for service provider \"{0}\"")]
+    UnknownMember(ClientId),
+    /// The server asked for does not serve the provider.
+    #[error("Invalid security server identifier \"{0}\"")]
+    InvalidSecurityServer(SecurityServerId),
+    /// Every server that could is in maintenance mode.
+    #[error("{0}")]
+    Maintenance(String),
+}
+
+impl RouteError {
+    /// The fault code behind the side's prefix.
+    #[must_use]
+    pub const fn fault_code(&self) -> &'static str {
+        match self {
+            Self::UnknownMember(_) => "unknown_member",
+            Self::InvalidSecurityServer(_) => "invalid_security_server",
+            Self::Maintenance(_) => "maintenance_mode",
+        }
+    }
+}
+
+/// Host names or addresses of the servers that may be called, as the global configuration has them.
+///
+/// # Errors
+/// [`RouteError`] when there is none.
+pub fn route(
+    globalconf: &LoadedGlobalConf,
+    provider: &ClientId,
+    only: Option<&SecurityServerId>,
+) -> Result<Vec<String>, RouteError> {
+    let servers: Vec<&Server> = globalconf.servers_of(provider).filter(|server| server.address.is_some()).collect();
+    if servers.is_empty() {
+        return Err(RouteError::UnknownMember(provider.clone()));
+    }
+    let servers = match only {
+        Some(id) => servers.into_iter().filter(|server| server.id == *id).collect(),
+        None => servers,
+    };
+    if let (true, Some(id)) = (servers.is_empty(), only) {
+        return Err(RouteError::InvalidSecurityServer(id.clone()));
+    }
+    in_service(&servers)
+}
+
+/// Leaves out servers in maintenance mode.
+fn in_service(servers: &[&Server]) -> Result<Vec<String>, RouteError> {
+    let mut addresses: Vec<String> = Vec::new();
+    for server in servers.iter().filter(|server| server.maintenance_mode.is_none()) {
+        if let Some(address) = &server.address
+            && !addresses.contains(address)
+        {
+            addresses.push(address.clone());
+        }
+    }
+    match (addresses.is_empty(), servers) {
+        (false, _) => Ok(addresses),
+        (true, servers) => Err(RouteError::Maintenance(maintenance_text(servers))),
+    }
+}
+
+/// The text of wire.md 2.6 step 2.
+fn maintenance_text(servers: &[&Server]) -> String {
+    let texts = servers.iter().map(|server| {
+        let address = server.address.as_deref().unwrap_or_default();
+        let text = format!("Security server[ \"{}\"] with address \"{address}\" is in maintenance mode", server.id);
+        match server.maintenance_mode.as_ref().and_then(|mode| mode.message.as_deref()) {
+            Some(message) => format!("{text}. Message from \"{}\" administrator: {message}", server.id),
+            None => text,
+        }
+    });
+    texts.collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,138 @@
+//! A SOAP request at the service client's server.
+
+use bytes::Bytes;
+use protocol_message::soap::{
+    self, ParsedSoap, SoapMessage, check_consistency, check_request_hash, filtered_message, message_hash,
+    validate_soap_action,
+};
+use protocol_message::transport::{ContentType, PartKind, SmallPart, header};
+use storage::message_log::{Direction, LogReceipt, MessageKind};
+
+use super::{Exchange, receive};
+use crate::exchange::log::{self, BodyLog, Entry};
+use crate::exchange::soap_content::SoapContent;
+use crate::exchange::soap_source::{SoapPart, SoapSource};
+use crate::exchange::{ExchangeError, Outgoing, SignatureParts, sign};
+use crate::http::{Body, BodyLength, BodyWriter, HttpError, Responder, ResponseHead};
+use crate::metrics::Side;
+use crate::net::PooledConnection;
+
+/// Takes the request to the provider's server and gives its verified and logged answer.
+pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result<SoapContent, ExchangeError> {
+    let (part, message, source) = read(exchange, body).await.map_err(ExchangeError::by_client)?;
+    exchange.authenticate(&message.header.client)?;
+    let provider = &message.header.service.provider;
+    let mut connection = exchange.connect(provider, message.header.security_server.as_ref()).await?;
+    let head = send(exchange, (&part, &message), source, &mut connection).await?;
+    receive_answer(exchange, (&part, &message), &head, &mut connection).await
+}
+
+/// Reads and parses the SOAP part. What is wrong here the information system did.
+async fn read<'b>(
+    exchange: &Exchange<'_>,
+    body: &'b mut Body,
+) -> Result<(SoapPart, SoapMessage, SoapSource<'b>), ExchangeError> {
+    let headers = &exchange.request.head.headers;
+    validate_soap_action(headers.get("soapaction"))?;
+    let (part, source) = SoapSource::open(body, headers.get("content-type")).await?;
+    match soap::parse(&part.bytes, &part.content_type)? {
+        ParsedSoap::Message(message) => Ok((part, *message, source)),
+        ParsedSoap::Fault(fault) => Err(ExchangeError::Received(fault)),
+    }
+}
+
+/// Streams the request.
+async fn send(
+    exchange: &Exchange<'_>,
+    request: (&SoapPart, &SoapMessage),
+    source: SoapSource<'_>,
+    connection: &mut PooledConnection,
+) -> Result<ResponseHead, ExchangeError> {
+    let outgoing = Outgoing::new()?;
+    let action = exchange.request.head.headers.get("soapaction").unwrap_or_default().to_owned();
+    let head = exchange.transport_head(connection, outgoing.content_type()).with(header::ORIGINAL_SOAP_ACTION, action);
+    connection
+        .exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {
+            stream(exchange, request, source, outgoing, out).await
+        })
+        .await
+}
+
+async fn stream(
+    exchange: &Exchange<'_>,
+    (part, message): (&SoapPart, &SoapMessage),
+    source: SoapSource<'_>,
+    mut outgoing: Outgoing,
+    out: &mut BodyWriter,
+) -> Result<(), ExchangeError> {
+    outgoing.ocsp_responses(out, &exchange.authentication.ocsp_responses).await?;
+    outgoing.soap(out, &part.headers, &part.bytes).await?;
+    source.stream_attachments(&mut outgoing, out, ExchangeError::by_client).await?;
+    out.flush().await?;
+    let context = sign::context(&exchange.snapshot, &message.header.client, exchange.at)?;
+    let signature = sign::sign(&exchange.worker.process.signer, &context, outgoing.digests()).await?;
+    let logged = log(exchange, message, (&part.bytes, message), Direction::Request, &signature).await?;
+    outgoing.finish(out, &signature, logged).await
+}
+
+/// Logs the request or the response; both are found under the request's message id.
+async fn log(
+    exchange: &Exchange<'_>,
+    request: &SoapMessage,
+    (bytes, message): (&[u8], &SoapMessage),
+    direction: Direction,
+    signature: &SignatureParts,
+) -> Result<LogReceipt, ExchangeError> {
+    let entry = Entry {
+        message_id: request.header.id.clone(),
+        request_id: Some(exchange.request_id.clone()),
+        direction,
+        client_side: true,
+        client: request.header.client.clone(),
+        service: request.header.service.clone(),
+        kind: MessageKind::Soap,
+    };
+    let content = (|| Bytes::copy_from_slice(bytes), || filtered_message(message).into());
+    Ok(log::soap(&exchange.worker.process, entry, content, signature).await?)
+}
+
+/// Receives, verifies, compares and logs the response.
+async fn receive_answer(
+    exchange: &Exchange<'_>,
+    (part, request): (&SoapPart, &SoapMessage),
+    head: &ResponseHead,
+    connection: &mut PooledConnection,
+) -> Result<SoapContent, ExchangeError> {
+    let received = receive::message(exchange, head, connection, &mut BodyLog::off()).await?;
+    let answer = received.message.as_ref().filter(|part| part.kind == PartKind::Soap);
+    let answer = answer.ok_or(ExchangeError::MissingSoap("Response"))?.clone();
+    let response = parse_response(&answer).map_err(ExchangeError::in_service)?;
+    received.require_signature("Response")?;
+    let metrics = exchange.worker.process.metrics.side(Side::ClientProxy);
+    let provider = &request.header.service.provider;
+    let verified =
+        exchange.worker.verifier.verify(received, provider, &exchange.globalconf, exchange.at, metrics)?;
+    check_consistency(&request.header, &response.header).map_err(ExchangeError::InconsistentResponse)?;
+    check_request_hash(&response.header, &message_hash(&part.bytes))?;
+    let signature = verified.get().require_signature("Response")?;
+    let logged = log(exchange, request, (&answer.bytes, &response), Direction::Response, signature).await?;
+    tracing::trace!(record = %logged.id(), "response logged");
+    Ok(SoapContent::new(verified, head.headers.get(header::ORIGINAL_CONTENT_TYPE)))
+}
+
+fn parse_response(part: &SmallPart) -> Result<SoapMessage, ExchangeError> {
+    let content_type = ContentType::parse(part.headers.content_type.as_deref().unwrap_or_default())?;
+    match soap::parse(&part.bytes, &content_type)? {
+        ParsedSoap::Message(message) => Ok(*message),
+        ParsedSoap::Fault(fault) => Err(ExchangeError::Received(fault)),
+    }
+}
+
+/// Sends the response to the information system.
+pub(super) async fn respond(responder: &mut Responder, answer: &SoapContent) -> Result<(), HttpError> {
+    let head = ResponseHead::new(200).with("Content-Type", answer.content_type().to_owned());
+    let length = answer.length().map_or(BodyLength::Chunked, BodyLength::Known);
+    let out = responder.start(&head, length).await?;
+    answer.write(out).await.map_err(std::io::Error::other)?;
+    out.finish().await
+}

@@ -1,0 +1,183 @@
+//! Logging a message before anything of it can be accepted by anybody (wire.md 4.3).
+
+use bytes::Bytes;
+use protocol_message::identifier::{ClientId, ServiceId};
+use storage::message_log::{
+    Body, BodyWriter, Direction, LogError, LogReceipt, MessageKind, MessageLog, Record,
+};
+use time::OffsetDateTime;
+
+use super::{ExchangeError, SignatureParts};
+use crate::process::Process;
+use crate::settings::MessageLogSettings;
+
+/// Why a message was not logged.
+#[derive(Debug, thiserror::Error)]
+pub enum LogFailure {
+    /// The body is longer than the operator lets the log keep.
+    #[error("Message size exceeds maximum loggable size ({limit} bytes)")]
+    BodyTooLarge {
+        /// `max-loggable-message-body-size`.
+        limit: u64,
+    },
+    /// The message log refused.
+    #[error("{0}")]
+    Log(#[from] LogError),
+    /// `timestamp-immediately` is set and the time-stamp could not be had.
+    #[error("{0}")]
+    TimeStamp(#[from] crate::message_log::time_stamping::TimeStampError),
+}
+
+impl LogFailure {
+    /// The fault code behind the side's prefix.
+    #[must_use]
+    pub fn fault_code(&self) -> String {
+        match self {
+            Self::BodyTooLarge { .. } => "logging_failed".to_owned(),
+            Self::Log(error) => error.fault_code().to_owned(),
+            Self::TimeStamp(error) => format!("logging_failed.{}", error.fault_code()),
+        }
+    }
+}
+
+/// A REST body on its way into the log while it streams by.
+///
+/// A body over the bound is not refused while it streams: the reference notices when it logs, and so do we.
+#[derive(Debug)]
+pub struct BodyLog {
+    writer: Option<BodyWriter>,
+    limit: u64,
+    truncated_allowed: bool,
+    length: u64,
+}
+
+impl BodyLog {
+    /// Logs nothing: body logging is off, or the message is SOAP.
+    #[must_use]
+    pub const fn off() -> Self {
+        Self { writer: None, limit: u64::MAX, truncated_allowed: true, length: 0 }
+    }
+
+    /// Logs a REST body as the operator has it.
+    #[must_use]
+    pub fn rest(log: &MessageLog, settings: &MessageLogSettings) -> Self {
+        if !settings.message_body_logging {
+            return Self::off();
+        }
+        Self {
+            writer: Some(log.body_writer()),
+            limit: settings.max_loggable_message_body_size,
+            truncated_allowed: settings.truncated_body_allowed,
+            length: 0,
+        }
+    }
+
+    /// Takes the next bytes; waits while the disk is behind.
+    ///
+    /// # Errors
+    /// When the log takes nothing any more.
+    pub async fn append(&mut self, bytes: Bytes) -> Result<(), ExchangeError> {
+        let room = usize::try_from(self.limit.saturating_sub(self.length)).unwrap_or(usize::MAX);
+        self.length += bytes.len() as u64;
+        if let Some(writer) = &mut self.writer
+            && room > 0
+        {
+            let kept = bytes.slice(..bytes.len().min(room));
+            writer.append(kept).await.map_err(LogFailure::Log)?;
+        }
+        Ok(())
+    }
+
+    /// The body to log, and whether it is less than what was signed.
+    fn finish(self, has_body: bool) -> Result<(Option<Body>, bool), LogFailure> {
+        let Some(writer) = self.writer.filter(|_| has_body) else {
+            return Ok((None, false));
+        };
+        let truncated = self.length > self.limit;
+        if truncated && !self.truncated_allowed {
+            return Err(LogFailure::BodyTooLarge { limit: self.limit });
+        }
+        Ok((Some(writer.finish()?), truncated))
+    }
+}
+
+/// What a record says of a message besides its evidence.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The message id of the exchange.
+    pub message_id: String,
+    /// The request id that ties the parties' records together.
+    pub request_id: Option<String>,
+    /// Request or response.
+    pub direction: Direction,
+    /// Whether the client proxy logs it.
+    pub client_side: bool,
+    /// Whom this server serves in the exchange.
+    pub client: ClientId,
+    /// The service called.
+    pub service: ServiceId,
+    /// SOAP or REST.
+    pub kind: MessageKind,
+}
+
+/// What a REST message leaves in the log: all of it, or what body logging leaves (wire.md 4.3).
+///
+/// # Errors
+/// [`LogFailure`]; the exchange must fail then.
+pub async fn rest(
+    process: &Process,
+    entry: Entry,
+    (message, filtered): (impl FnOnce() -> Bytes, impl FnOnce() -> Bytes),
+    signature: &SignatureParts,
+    body: (BodyLog, bool),
+) -> Result<LogReceipt, LogFailure> {
+    let whole = process.settings.message_log.message_body_logging;
+    let message = if whole { message() } else { filtered() };
+    append(process, entry, (message, !whole), signature, body).await
+}
+
+/// What a SOAP message leaves in the log: the envelope, whole or with an empty body; never attachments.
+///
+/// # Errors
+/// [`LogFailure`]; the exchange must fail then.
+pub async fn soap(
+    process: &Process,
+    entry: Entry,
+    (message, filtered): (impl FnOnce() -> Bytes, impl FnOnce() -> Bytes),
+    signature: &SignatureParts,
+) -> Result<LogReceipt, LogFailure> {
+    rest(process, entry, (message, filtered), signature, (BodyLog::off(), false)).await
+}
+
+/// Appends a message to the log and waits until it is durable, and time-stamped where that is to be at once.
+async fn append(
+    process: &Process,
+    entry: Entry,
+    (message, filtered): (Bytes, bool),
+    signature: &SignatureParts,
+    (body_log, has_body): (BodyLog, bool),
+) -> Result<LogReceipt, LogFailure> {
+    let (body, truncated) = body_log.finish(has_body)?;
+    let record = Record {
+        time: OffsetDateTime::now_utc(),
+        query_id: entry.message_id,
+        request_id: entry.request_id,
+        direction: entry.direction,
+        client_side: entry.client_side,
+        client: entry.client,
+        service: Some(entry.service),
+        kind: entry.kind,
+        message,
+        signature: signature.document.clone(),
+        hash_chain_result: signature.hash_chain_result.clone(),
+        hash_chain: signature.hash_chain.clone(),
+        body,
+        truncated: truncated || filtered,
+    };
+    let receipt = process.log.append(record).recv_async().await.unwrap_or(Err(LogError::Stopped))?;
+    process.metrics.records_logged.inc();
+    if process.settings.message_log.timestamp_immediately {
+        process.time_stamper.stamp_now(receipt.id()).await?;
+    }
+    Ok(receipt)
+}

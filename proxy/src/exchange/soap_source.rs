@@ -1,0 +1,126 @@
+//! Reading SOAP as information systems and services speak it: the envelope first, attachments as they come (wire.md 1.6).
+
+use bytes::{Buf, Bytes};
+use protocol_message::transport::{
+    BodyPart, ContentType, Event, Limits, PartHeaders, RelatedDecoder, TransportError, mime,
+};
+
+use super::{ExchangeError, Outgoing};
+use crate::http::{Body, BodyWriter};
+
+/// The SOAP part of a message.
+#[derive(Debug)]
+pub struct SoapPart {
+    /// Its headers; `Content-Type` is set.
+    pub headers: PartHeaders,
+    /// Its content type.
+    pub content_type: ContentType,
+    /// Its bytes as they came.
+    pub bytes: Vec<u8>,
+}
+
+/// A message whose SOAP part was read and whose attachments, if any, are still to come.
+#[derive(Debug)]
+pub struct SoapSource<'b> {
+    body: &'b mut Body,
+    attachments: Option<Attachments>,
+}
+
+#[derive(Debug)]
+struct Attachments {
+    decoder: RelatedDecoder,
+    /// What was received behind the SOAP part.
+    rest: Bytes,
+}
+
+impl<'b> SoapSource<'b> {
+    /// Reads the SOAP part; `None` where a multipart message has no part at all.
+    ///
+    /// # Errors
+    /// When the content type is none of SOAP's, or the message is malformed, too large or cut.
+    pub async fn open(body: &'b mut Body, content_type: Option<&str>) -> Result<(SoapPart, Self), ExchangeError> {
+        let content_type = ContentType::parse(content_type.ok_or(TransportError::MissingContentType)?)?;
+        if content_type.is(mime::MULTIPART_RELATED) {
+            return Self::open_related(body, &content_type).await;
+        }
+        if !content_type.is(mime::TEXT_XML) && !content_type.is(mime::XOP_XML) {
+            return Err(TransportError::InvalidContentType(content_type.essence().to_owned()).into());
+        }
+        let bytes = body.read_to_end(Limits::DEFAULT.soap).await?;
+        let headers = PartHeaders::with_content_type(content_type.as_str());
+        Ok((SoapPart { headers, content_type, bytes: bytes.into() }, Self { body, attachments: None }))
+    }
+
+    async fn open_related(body: &'b mut Body, content_type: &ContentType) -> Result<(SoapPart, Self), ExchangeError> {
+        let mut decoder = RelatedDecoder::new(content_type, Limits::DEFAULT)?;
+        while let Some(chunk) = body.next_chunk().await {
+            let mut chunk = chunk?;
+            let mut rest: &[u8] = &chunk;
+            let event = decoder.next(&mut rest)?;
+            let left = rest.len();
+            if let Some(Event::Small(part)) = event {
+                chunk.advance(chunk.len() - left);
+                let part = soap_part(part.headers, part.bytes)?;
+                return Ok((part, Self { body, attachments: Some(Attachments { decoder, rest: chunk }) }));
+            }
+        }
+        match decoder.finish()? {
+            Some(Event::Small(part)) => {
+                let part = soap_part(part.headers, part.bytes)?;
+                Ok((part, Self { body, attachments: None }))
+            }
+            _ => Err(TransportError::MissingSoap.into()),
+        }
+    }
+
+    /// Streams the attachments into an outgoing message. `fault` marks what is wrong with this source; a failure of the
+    /// outgoing message keeps its own name.
+    ///
+    /// # Errors
+    /// When this message is malformed or cut, or the outgoing one fails.
+    pub async fn stream_attachments(
+        self,
+        outgoing: &mut Outgoing,
+        out: &mut BodyWriter,
+        fault: fn(ExchangeError) -> ExchangeError,
+    ) -> Result<(), ExchangeError> {
+        let Some(Attachments { mut decoder, rest }) = self.attachments else { return Ok(()) };
+        forward(&mut decoder, &rest, outgoing, out, fault).await?;
+        while let Some(chunk) = self.body.next_chunk().await {
+            let chunk = chunk.map_err(|error| fault(error.into()))?;
+            forward(&mut decoder, &chunk, outgoing, out, fault).await?;
+        }
+        if let Some(Event::BodyEnd) = decoder.finish().map_err(|error| fault(error.into()))? {
+            outgoing.end_body();
+        }
+        Ok(())
+    }
+}
+
+/// Everything that one chunk holds of the attachments.
+async fn forward(
+    decoder: &mut RelatedDecoder,
+    chunk: &Bytes,
+    outgoing: &mut Outgoing,
+    out: &mut BodyWriter,
+    fault: fn(ExchangeError) -> ExchangeError,
+) -> Result<(), ExchangeError> {
+    let mut rest: &[u8] = chunk;
+    while let Some(event) = decoder.next(&mut rest).map_err(|error| fault(error.into()))? {
+        match event {
+            Event::BodyStart(BodyPart { headers, .. }) => outgoing.start_attachment(out, &headers).await?,
+            Event::Data(bytes) => {
+                let shared = protocol_message::transport::range_within(chunk, bytes).map(|range| chunk.slice(range));
+                outgoing.body(out, shared.unwrap_or_else(|| Bytes::copy_from_slice(bytes))).await?;
+            }
+            Event::BodyEnd => outgoing.end_body(),
+            Event::Small(_) | Event::End => {}
+        }
+    }
+    Ok(())
+}
+
+fn soap_part(headers: PartHeaders, bytes: Vec<u8>) -> Result<SoapPart, ExchangeError> {
+    let content_type = ContentType::parse(headers.content_type.as_deref().unwrap_or_default())?;
+    Ok(SoapPart { headers, content_type, bytes })
+}

@@ -1,0 +1,108 @@
+//! The one place where a failure becomes a fault code (wire.md 1.8).
+
+use std::io;
+
+use protocol_message::fault::{Fault, FaultCode, prefix};
+
+use crate::exchange::ExchangeError;
+use crate::exchange::sign::SignError;
+use crate::http::{BodyError, HttpError};
+use crate::metrics::Side;
+
+/// The fault that the caller of one half of this server gets. A fault that was received is relayed as it came.
+///
+/// The detail is a fresh UUID, which the caller of this function logs beside the cause.
+#[must_use]
+pub fn of(error: &ExchangeError, side: Side) -> Fault {
+    if let Some(fault) = received(error) {
+        return fault;
+    }
+    let code = match (error, side) {
+        (ExchangeError::ByClient(inner), _) => code(inner).by_client(),
+        (_, Side::ClientProxy) => code(error).at_client_proxy(),
+        (_, Side::ServerProxy) => code(error).at_server_proxy(),
+    };
+    Fault::new(code, error.to_string()).with_detail(uuid::Uuid::new_v4().to_string())
+}
+
+/// A fault of the other side, however deep. One that an information system sends as its request is its own fault and
+/// gets the prefix `client` (wire.md 7.5, case SoapFaultToClientProxy).
+fn received(error: &ExchangeError) -> Option<Fault> {
+    match error {
+        ExchangeError::Received(fault) => Some(fault.clone()),
+        ExchangeError::InService(inner) | ExchangeError::WhileSending(inner) => received(inner),
+        ExchangeError::ByClient(inner) => {
+            let fault = received(inner)?;
+            Some(Fault::new(fault.code.by_client(), fault.message).with_detail(fault.detail.unwrap_or_default()))
+        }
+        _ => None,
+    }
+}
+
+/// The code without the side's prefix.
+fn code(error: &ExchangeError) -> FaultCode {
+    match error {
+        ExchangeError::Outdated(_) => FaultCode::GLOBAL_CONF_OUTDATED,
+        ExchangeError::NoAuthenticationKey => FaultCode::SSL_AUTHENTICATION_FAILED,
+        ExchangeError::Method(_) => FaultCode::INVALID_HTTP_METHOD,
+        ExchangeError::HashAlgorithm | ExchangeError::Randomness => FaultCode::INTERNAL_ERROR,
+        ExchangeError::ClientProxyVersion(_) => FaultCode::CLIENT_PROXY_VERSION_NOT_SUPPORTED,
+        ExchangeError::Rest(error) => error.fault_code().into(),
+        ExchangeError::Soap(error) => error.fault_code().into(),
+        ExchangeError::Transport(error) => error.fault_code().into(),
+        ExchangeError::Authenticate(error) => error.fault_code().into(),
+        ExchangeError::Route(error) => error.fault_code().into(),
+        ExchangeError::Peer(error) => error.fault_code().into(),
+        ExchangeError::PeerRejected(error) => error.fault_code().into(),
+        ExchangeError::PeerStatus { .. } => FaultCode::HTTP_ERROR,
+        ExchangeError::NotAFault | ExchangeError::NoResponse => FaultCode::INVALID_MESSAGE,
+        ExchangeError::MissingSoap(_) => FaultCode::MISSING_SOAP,
+        ExchangeError::MissingRest(_) => FaultCode::MISSING_REST,
+        ExchangeError::MissingSignature(_) => FaultCode::MISSING_SIGNATURE,
+        ExchangeError::Verify(error) => {
+            FaultCode::from(error.fault_code()).with_prefix(prefix::SIGNATURE_VERIFICATION)
+        }
+        ExchangeError::InconsistentResponse(_) => FaultCode::INCONSISTENT_RESPONSE.in_service(),
+        ExchangeError::Authorize(error) => error.fault_code().into(),
+        ExchangeError::Call(error) => error.fault_code().into(),
+        ExchangeError::Sign(error) => sign_code(error),
+        ExchangeError::Log(error) => error.fault_code().into(),
+        ExchangeError::Spool(_) | ExchangeError::WhileSending(_) => FaultCode::IO_ERROR,
+        ExchangeError::Http(error) => http_code(error),
+        ExchangeError::Received(fault) => fault.code.clone(),
+        ExchangeError::ByClient(inner) => code(inner),
+        ExchangeError::InService(inner) => code(inner).in_service(),
+    }
+}
+
+/// A member without certificate, or a signer that does not sign: one code (wire.md 7.5, cases SigningFails…).
+fn sign_code(error: &SignError) -> FaultCode {
+    match error {
+        SignError::Signer(signer_client::SignerError::TimedOut) => FaultCode::INTERNAL_ERROR,
+        SignError::NoCertificate(_) | SignError::Signer(_) => FaultCode::CANNOT_CREATE_SIGNATURE,
+    }
+}
+
+/// A connection that could not be made or broke is a network error; one that ends in the middle of a message is not
+/// told from other input and output (wire.md 1.8, the mapping of exceptions).
+fn http_code(error: &HttpError) -> FaultCode {
+    match error {
+        HttpError::Closed => FaultCode::NETWORK_ERROR,
+        HttpError::Io(io) => io_code(io),
+        HttpError::Body(BodyError::Io(io)) if io.kind() == io::ErrorKind::TimedOut => FaultCode::IO_ERROR,
+        _ => FaultCode::IO_ERROR,
+    }
+}
+
+fn io_code(error: &io::Error) -> FaultCode {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused
+        | io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::NotConnected
+        | io::ErrorKind::BrokenPipe
+        | io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable => FaultCode::NETWORK_ERROR,
+        _ => FaultCode::IO_ERROR,
+    }
+}

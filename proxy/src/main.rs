@@ -1,0 +1,79 @@
+//! `kiirtee-proxy`: client proxy and server proxy of a security server.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use proxy::settings::Settings;
+use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Client proxy and server proxy of a Kiirtee security server.
+#[derive(Debug, Parser)]
+#[command(version, after_help = "Exit codes: 0 stopped in order, 1 failed, 2 unusable settings.\n\nExample:\n  kiirtee-proxy run --config /etc/kiirtee/proxy.toml")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves until SIGTERM, then drains.
+    Run {
+        /// The settings file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// Logs as JSON.
+        #[arg(long)]
+        json_log: bool,
+    },
+    /// Checks the settings file and ends.
+    Check {
+        /// The settings file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+fn main() -> ExitCode {
+    let Arguments { command } = Arguments::parse();
+    match command {
+        Command::Run { config, json_log } => {
+            start_logging(json_log);
+            run(&config)
+        }
+        Command::Check { config } => {
+            start_logging(false);
+            read(&config).map_or_else(|code| code, |_settings| ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn start_logging(json: bool) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if json { builder.json().init() } else { builder.with_ansi(false).init() }
+}
+
+fn read(config: &std::path::Path) -> Result<Settings, ExitCode> {
+    Settings::read(config).map_err(|error| {
+        tracing::error!("{error}");
+        ExitCode::from(2)
+    })
+}
+
+fn run(config: &std::path::Path) -> ExitCode {
+    let settings = match read(config) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    match proxy::start::run(settings) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", proxy::exchange::error::causes(&error));
+            ExitCode::FAILURE
+        }
+    }
+}

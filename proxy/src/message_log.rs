@@ -1,0 +1,4 @@
+//! What happens to logged messages beside the request path: time-stamping and cleaning (wire.md 4.2, 5.2, 4.6).
+
+pub mod cleaning;
+pub mod time_stamping;

@@ -1,0 +1,209 @@
+//! What the proxy counts, for `/metrics` (Prometheus text format).
+//!
+//! Every series is made once at start, so that counting on the request path is an atomic add and takes no lock.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// Which half of the server a series speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// Requests of our information systems to others.
+    ClientProxy,
+    /// Requests of others to our services.
+    ServerProxy,
+}
+
+impl Side {
+    const fn label(self) -> &'static str {
+        match self {
+            Self::ClientProxy => "client_proxy",
+            Self::ServerProxy => "server_proxy",
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SideLabel {
+    side: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OutcomeLabel {
+    side: &'static str,
+    outcome: &'static str,
+}
+
+/// The series of one half of the server.
+#[derive(Debug)]
+pub struct SideMetrics {
+    /// Exchanges answered with what the other side said, provider errors included.
+    pub answered: Counter,
+    /// Exchanges that ended in a fault.
+    pub faulted: Counter,
+    /// Exchanges under way.
+    pub running: Gauge,
+    /// Seconds from the first byte of a request to the last of its answer.
+    pub duration: Histogram,
+    /// Signature documents whose full verification was answered from the cache.
+    pub verification_cache_hits: Counter,
+    /// Signature documents verified in full.
+    pub verification_cache_misses: Counter,
+}
+
+/// Everything that the proxy counts.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    client_proxy: SideMetrics,
+    server_proxy: SideMetrics,
+    /// TLS handshakes begun with peers, in either role.
+    pub peer_handshakes: Counter,
+    /// Connections to peers that were used again.
+    pub peer_connections_reused: Counter,
+    /// Records appended to the message log.
+    pub records_logged: Counter,
+    /// Time-stamps obtained.
+    pub time_stamps: Counter,
+    /// Rounds of time-stamping that failed.
+    pub time_stamp_failures: Counter,
+    /// Unix time of the last successful time-stamp.
+    pub last_time_stamp: Gauge<f64, AtomicU64>,
+    /// Age in seconds of the oldest record without a time-stamp.
+    pub oldest_unstamped_age: Gauge<f64, AtomicU64>,
+    /// Unix time at which the loaded global configuration expires.
+    pub global_configuration_expires: Gauge<f64, AtomicU64>,
+    /// Bytes in spool files.
+    pub spool_bytes: Gauge,
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Makes and registers every series.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("xroad");
+        let [client_proxy, server_proxy] = sides(&mut registry);
+        Self {
+            client_proxy,
+            server_proxy,
+            peer_handshakes: counter(&mut registry, "peer_handshakes", "TLS handshakes begun with peers"),
+            peer_connections_reused: counter(
+                &mut registry,
+                "peer_connections_reused",
+                "Exchanges over a peer connection that was open already",
+            ),
+            records_logged: counter(&mut registry, "records_logged", "Records appended to the message log"),
+            time_stamps: counter(&mut registry, "time_stamps", "Time-stamps obtained"),
+            time_stamp_failures: counter(&mut registry, "time_stamp_failures", "Failed rounds of time-stamping"),
+            last_time_stamp: seconds(&mut registry, "last_time_stamp", "When the last time-stamp was obtained"),
+            oldest_unstamped_age: seconds(
+                &mut registry,
+                "oldest_unstamped_record_age",
+                "Age of the oldest record without a time-stamp",
+            ),
+            global_configuration_expires: seconds(
+                &mut registry,
+                "global_configuration_expires",
+                "When the loaded global configuration expires",
+            ),
+            spool_bytes: gauge(&mut registry, "spool_bytes", "Bytes in spool files"),
+            registry,
+        }
+    }
+
+    /// The series of one half of the server.
+    #[must_use]
+    pub const fn side(&self, side: Side) -> &SideMetrics {
+        match side {
+            Side::ClientProxy => &self.client_proxy,
+            Side::ServerProxy => &self.server_proxy,
+        }
+    }
+
+    /// The whole in Prometheus text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut text = String::new();
+        // Writing into a String does not fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry);
+        text
+    }
+}
+
+impl SideMetrics {
+    /// Counts one finished exchange.
+    pub fn finished(&self, answered: bool, took: Duration) {
+        if answered { &self.answered } else { &self.faulted }.inc();
+        self.duration.observe(took.as_secs_f64());
+    }
+}
+
+fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
+    let exchanges = Family::<OutcomeLabel, Counter>::default();
+    let running = Family::<SideLabel, Gauge>::default();
+    let duration =
+        Family::<SideLabel, Histogram>::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 18)));
+    let verifications = Family::<OutcomeLabel, Counter>::default();
+    registry.register("exchanges", "Exchanges by half of the server and outcome", exchanges.clone());
+    registry.register("exchanges_running", "Exchanges under way", running.clone());
+    registry.register_with_unit("exchange_duration", "Time of an exchange", Unit::Seconds, duration.clone());
+    registry.register("signature_verifications", "Signature documents by source of the verdict", verifications.clone());
+    [Side::ClientProxy, Side::ServerProxy].map(|side| {
+        let side = side.label();
+        let outcome = |outcome| OutcomeLabel { side, outcome };
+        SideMetrics {
+            answered: exchanges.get_or_create(&outcome("answered")).clone(),
+            faulted: exchanges.get_or_create(&outcome("fault")).clone(),
+            running: running.get_or_create(&SideLabel { side }).clone(),
+            duration: duration.get_or_create(&SideLabel { side }).clone(),
+            verification_cache_hits: verifications.get_or_create(&outcome("cached")).clone(),
+            verification_cache_misses: verifications.get_or_create(&outcome("verified")).clone(),
+        }
+    })
+}
+
+fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {
+    let counter = Counter::default();
+    registry.register(name, help, counter.clone());
+    counter
+}
+
+fn gauge(registry: &mut Registry, name: &str, help: &str) -> Gauge {
+    let gauge = Gauge::default();
+    registry.register(name, help, gauge.clone());
+    gauge
+}
+
+fn seconds(registry: &mut Registry, name: &str, help: &str) -> Gauge<f64, AtomicU64> {
+    let gauge = Gauge::default();
+    registry.register_with_unit(name, help, Unit::Seconds, gauge.clone());
+    gauge
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_each_side_apart() {
+        let metrics = Metrics::new();
+        metrics.side(Side::ClientProxy).finished(true, Duration::from_millis(3));
+        metrics.side(Side::ServerProxy).finished(false, Duration::from_millis(3));
+        let text = metrics.render();
+        assert!(text.contains(r#"xroad_exchanges_total{side="client_proxy",outcome="answered"} 1"#), "{text}");
+        assert!(text.contains(r#"xroad_exchanges_total{side="server_proxy",outcome="fault"} 1"#), "{text}");
+    }
+}

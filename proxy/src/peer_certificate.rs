@@ -1,0 +1,169 @@
+//! Judging the authentication certificate of another security server, in either role (wire.md 2.7).
+//!
+//! The certificate must lead to an approved CA of the member's instance, be good by OCSP together with its
+//! intermediates, be meant for authentication, and belong to a server of the member. The costly part is remembered
+//! until the certificates or OCSP responses run out; whose server it is is looked up every time.
+
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+
+use lru::LruCache;
+use protocol_message::identifier::ClientId;
+use protocol_pki::certificate::{Certificate, CertificateError};
+use protocol_pki::digest::{Digest, DigestAlgorithm};
+use protocol_pki::ocsp::{OcspError, Response};
+use rustls::pki_types::CertificateDer;
+use time::OffsetDateTime;
+
+use crate::snapshot::LoadedGlobalConf;
+use crate::snapshot::material::StatusError;
+
+/// Judgements that a worker remembers.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
+/// Certificates of a presented chain that are looked at; TLS peers send the leaf and its intermediates.
+const MAX_PRESENTED: usize = 10;
+
+/// Why a certificate is not the one of the member's server.
+#[derive(Debug, thiserror::Error)]
+pub enum CertificateRejected {
+    /// None was presented, or more than a chain has.
+    #[error("peer presented {0} certificates")]
+    Presented(usize),
+    /// It can't be read.
+    #[error("peer certificate is malformed: {0}")]
+    Malformed(#[from] CertificateError),
+    /// An OCSP response can't be read.
+    #[error("OCSP response is malformed: {0}")]
+    OcspMalformed(#[source] OcspError),
+    /// Its key usage is another one.
+    #[error("peer certificate is not an authentication certificate")]
+    NotForAuthentication,
+    /// Its chain or status is not good.
+    #[error(transparent)]
+    Status(#[from] StatusError),
+    /// It belongs to no server of the member.
+    #[error("Client '{0}' is not registered at the security server that the certificate belongs to")]
+    OtherServer(ClientId),
+}
+
+impl CertificateRejected {
+    /// The fault code: `ssl_authentication_failed`, with the cause behind it where chain or OCSP are at fault.
+    #[must_use]
+    pub fn fault_code(&self) -> String {
+        const FAILED: &str = "ssl_authentication_failed";
+        match self {
+            Self::Status(error) => format!("{FAILED}.{}", error.fault_code()),
+            _ => FAILED.to_owned(),
+        }
+    }
+}
+
+/// A presented chain, read.
+#[derive(Debug)]
+pub struct Presented {
+    leaf: Certificate,
+    intermediates: Vec<Certificate>,
+}
+
+impl Presented {
+    /// Reads what TLS gave.
+    ///
+    /// # Errors
+    /// [`CertificateRejected::Presented`] and [`CertificateRejected::Malformed`].
+    pub fn read(certificates: &[CertificateDer<'_>]) -> Result<Self, CertificateRejected> {
+        let count = certificates.len();
+        let Some((leaf, others)) = certificates.split_first().filter(|_| count <= MAX_PRESENTED) else {
+            return Err(CertificateRejected::Presented(count));
+        };
+        let intermediates = others.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?;
+        Ok(Self { leaf: Certificate::from_der(leaf)?, intermediates })
+    }
+
+    /// The certificates that need an OCSP response: the leaf and the intermediates of its chain.
+    ///
+    /// # Errors
+    /// When there is no chain.
+    pub fn needing_status(
+        &self,
+        globalconf: &LoadedGlobalConf,
+        instance: &str,
+        at: OffsetDateTime,
+    ) -> Result<Vec<Certificate>, CertificateRejected> {
+        let chain = globalconf.chain(&self.leaf, &self.intermediates, instance, at).map_err(StatusError::Chain)?;
+        Ok(chain.without_anchor().to_vec())
+    }
+}
+
+/// Judgements of one worker.
+#[derive(Debug)]
+pub struct Judge {
+    good_until: RefCell<LruCache<Digest, OffsetDateTime>>,
+}
+
+impl Default for Judge {
+    fn default() -> Self {
+        Self { good_until: RefCell::new(LruCache::new(REMEMBERED)) }
+    }
+}
+
+impl Judge {
+    /// Whether a server with this certificate and these OCSP responses may speak for the member now.
+    ///
+    /// # Errors
+    /// [`CertificateRejected`] with the cause.
+    pub fn judge(
+        &self,
+        presented: &Presented,
+        responses: &[impl AsRef<[u8]>],
+        member: &ClientId,
+        globalconf: &LoadedGlobalConf,
+        at: OffsetDateTime,
+    ) -> Result<(), CertificateRejected> {
+        let key = key(presented, responses, &member.instance, globalconf);
+        let known = self.good_until.borrow_mut().get(&key).is_some_and(|until| *until >= at);
+        if !known {
+            let until = status(presented, responses, &member.instance, globalconf, at)?;
+            self.good_until.borrow_mut().put(key, until);
+        }
+        if globalconf.auth_cert_matches_member(&presented.leaf, member) {
+            Ok(())
+        } else {
+            Err(CertificateRejected::OtherServer(member.clone()))
+        }
+    }
+}
+
+/// Until when chain and OCSP responses are good.
+fn status(
+    presented: &Presented,
+    responses: &[impl AsRef<[u8]>],
+    instance: &str,
+    globalconf: &LoadedGlobalConf,
+    at: OffsetDateTime,
+) -> Result<OffsetDateTime, CertificateRejected> {
+    if !presented.leaf.may_authenticate() {
+        return Err(CertificateRejected::NotForAuthentication);
+    }
+    let chain = globalconf.chain(&presented.leaf, &presented.intermediates, instance, at).map_err(StatusError::Chain)?;
+    let responses = responses.iter().map(|der| Response::from_der(der.as_ref())).collect::<Result<Vec<_>, _>>();
+    let responses = responses.map_err(CertificateRejected::OcspMalformed)?;
+    Ok(globalconf.chain_status(&chain, &responses, at)?)
+}
+
+/// Everything that the costly part depends on.
+fn key(
+    presented: &Presented,
+    responses: &[impl AsRef<[u8]>],
+    instance: &str,
+    globalconf: &LoadedGlobalConf,
+) -> Digest {
+    let mut hasher = DigestAlgorithm::Sha256.hasher();
+    hasher.update(&globalconf.serial().to_le_bytes());
+    let certificates = std::iter::once(&presented.leaf).chain(&presented.intermediates).map(Certificate::as_der);
+    let pieces = certificates.chain(responses.iter().map(AsRef::as_ref)).chain([instance.as_bytes()]);
+    for piece in pieces {
+        hasher.update(&(piece.len() as u64).to_le_bytes());
+        hasher.update(piece);
+    }
+    hasher.finish()
+}

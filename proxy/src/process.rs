@@ -1,0 +1,33 @@
+//! What all threads of the proxy share: made once at start, immutable but for what counts and swaps.
+
+use std::sync::Arc;
+
+use storage::message_log::MessageLog;
+
+use crate::message_log::time_stamping::TimeStamper;
+use crate::metrics::Metrics;
+use crate::net::tls::HandshakePool;
+use crate::settings::Settings;
+use crate::snapshot::Current;
+use crate::spool::Spools;
+
+/// The shared parts of the process.
+#[derive(Debug)]
+pub struct Process {
+    /// What the operator set.
+    pub settings: Arc<Settings>,
+    /// What requests are decided by.
+    pub current: Arc<Current>,
+    /// Where messages are logged.
+    pub log: MessageLog,
+    /// Who signs.
+    pub signer: signer_client::Client,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Where messages wait for their verdict.
+    pub spools: Spools,
+    /// Where TLS handshakes may block.
+    pub handshakes: HandshakePool,
+    /// Who obtains time-stamps.
+    pub time_stamper: TimeStamper,
+}

@@ -1,0 +1,172 @@
+//! Calling the service (wire.md 6.3).
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use protocol_message::identifier::ServiceId;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+
+use super::authorize::Authorized;
+use crate::http::{ClientConnection, ClientSettings, HttpError};
+use crate::net::tls::handshake;
+use crate::net::{ConnectError, PoolKey, PooledConnection, Stream, race};
+use crate::service_url::ServiceUrl;
+use crate::snapshot::Snapshot;
+use crate::worker_state::WorkerState;
+
+/// Why the service can't be called.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// It has no URL.
+    #[error("Service address not specified for '{0}'")]
+    MissingUrl(ServiceId),
+    /// Its URL can't be called.
+    #[error("Malformed service address '{0}'")]
+    MalformedUrl(String),
+    /// Its host name has no address.
+    #[error("{0}: Name or service not known")]
+    UnknownHost(String),
+    /// It can't be connected.
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
+    /// Its TLS handshake failed.
+    #[error("TLS handshake with the service failed: {0}")]
+    Handshake(#[from] handshake::HandshakeError),
+    /// Its certificate is none of its client's.
+    #[error("Server certificate is not trusted")]
+    UntrustedCertificate,
+    /// The server has no usable internal TLS key.
+    #[error("No internal TLS key is available")]
+    NoInternalKey,
+    /// The exchange with it failed.
+    #[error("{0}")]
+    Http(#[from] HttpError),
+    /// It answered with a status that no SOAP service answers with.
+    #[error("Server responded with error {status}: {reason}")]
+    Status {
+        /// HTTP status.
+        status: u16,
+        /// Reason phrase.
+        reason: String,
+    },
+}
+
+impl CallError {
+    /// The fault code behind the side's prefix.
+    #[must_use]
+    pub fn fault_code(&self) -> &'static str {
+        match self {
+            Self::MissingUrl(_) => "service_missing_url",
+            Self::MalformedUrl(_) => "service_malformed_url",
+            Self::UnknownHost(_) => "unknown_host",
+            Self::Connect(error) => connect_code(error),
+            Self::Handshake(_) | Self::UntrustedCertificate | Self::NoInternalKey => "ssl_authentication_failed",
+            Self::Http(HttpError::Io(error)) if is_reset(error) => "network_error",
+            Self::Http(_) => "io_error",
+            Self::Status { .. } => "http_error",
+        }
+    }
+}
+
+/// A refused connection is a network error; a slow one is input and output (wire.md 1.8, the mapping of exceptions).
+fn connect_code(error: &ConnectError) -> &'static str {
+    match error {
+        ConnectError::Failed { error, .. } if error.kind() != std::io::ErrorKind::TimedOut => "network_error",
+        _ => "io_error",
+    }
+}
+
+fn is_reset(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
+}
+
+/// How long to wait where the operator set no time-out: as good as for ever.
+const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A connection to the service, its certificate checked where the service asks for that.
+///
+/// # Errors
+/// [`CallError`] with the cause.
+pub async fn connect(
+    worker: &WorkerState,
+    snapshot: &Snapshot,
+    authorized: &Authorized<'_>,
+    url: &ServiceUrl<'_>,
+) -> Result<PooledConnection, CallError> {
+    let limit = Some(authorized.service().timeout).filter(|limit| !limit.is_zero());
+    let addresses: Vec<SocketAddr> =
+        snapshot.addresses_of(url.host).into_iter().map(|ip| SocketAddr::new(ip, url.port)).collect();
+    if addresses.is_empty() {
+        return Err(CallError::UnknownHost(url.host.to_owned()));
+    }
+    let settings = ClientSettings {
+        response_limit: limit,
+        body_stall_limit: limit.unwrap_or(NO_LIMIT),
+        ..ClientSettings::default()
+    };
+    let known = addresses.iter().find_map(|address| worker.services.checkout(&key(*address, url, snapshot)));
+    let mut connection = match known {
+        Some(connection) => connection,
+        None => open(worker, snapshot, url, &addresses, limit.unwrap_or(NO_LIMIT)).await?,
+    };
+    connection.set_settings(settings);
+    check_certificate(snapshot, authorized, url, &connection)?;
+    Ok(connection)
+}
+
+async fn open(
+    worker: &WorkerState,
+    snapshot: &Snapshot,
+    url: &ServiceUrl<'_>,
+    addresses: &[SocketAddr],
+    limit: Duration,
+) -> Result<PooledConnection, CallError> {
+    let (address, tcp) = race::connect_first(addresses, limit).await?;
+    let stream = match tls_config(snapshot, url)? {
+        None => Stream::plain(tcp).map_err(HttpError::Io)?,
+        Some(config) => {
+            let host = url.host.trim_start_matches('[').trim_end_matches(']').to_owned();
+            let name = ServerName::try_from(host).map_err(|_| CallError::MalformedUrl(url.host.to_owned()))?;
+            handshake::connect(tcp, config, name, &worker.process.handshakes, limit).await?
+        }
+    };
+    let connection = ClientConnection::new(stream, ClientSettings::default());
+    Ok(worker.services.adopt(key(address, url, snapshot), connection))
+}
+
+fn tls_config(snapshot: &Snapshot, url: &ServiceUrl<'_>) -> Result<Option<Arc<ClientConfig>>, CallError> {
+    if !url.tls {
+        return Ok(None);
+    }
+    let internal = snapshot.tls.internal.as_ref().ok_or(CallError::NoInternalKey)?;
+    Ok(Some(Arc::clone(&internal.client)))
+}
+
+fn key(address: SocketAddr, url: &ServiceUrl<'_>, snapshot: &Snapshot) -> PoolKey {
+    let generation = snapshot.tls.internal.as_ref().map_or(0, |internal| internal.generation);
+    PoolKey {
+        address,
+        name: url.tls.then(|| Rc::from(url.host)),
+        identity: if url.tls { generation } else { 0 },
+    }
+}
+
+/// Where the service is called over TLS with authentication, its certificate must be one of its client's. The host name
+/// is not compared (wire.md 6.3).
+fn check_certificate(
+    snapshot: &Snapshot,
+    authorized: &Authorized<'_>,
+    url: &ServiceUrl<'_>,
+    connection: &PooledConnection,
+) -> Result<(), CallError> {
+    if !url.tls || !authorized.service().ssl_authentication {
+        return Ok(());
+    }
+    let presented = connection.peer().tls.as_ref().and_then(|tls| tls.certificates.first());
+    let provider = snapshot.server.client(&authorized.id().provider);
+    let trusted = provider.zip(presented).is_some_and(|(provider, leaf)| provider.certificates.contains(leaf.as_ref()));
+    if trusted { Ok(()) } else { Err(CallError::UntrustedCertificate) }
+}

@@ -1,0 +1,231 @@
+//! A REST request at the provider's server.
+
+use bytes::Bytes;
+use protocol_message::rest::{RequestPart, ResponseHead as ProviderHead, ResponsePart, to_http_value};
+use protocol_message::transport::PartKind;
+use storage::message_log::{Direction, LogReceipt, MessageKind};
+
+use super::authorize::{self, Authorized};
+use super::call::{self, CallError};
+use super::{Exchange, peer};
+use crate::exchange::incoming::{Receiving, receive};
+use crate::exchange::log::{self, BodyLog, Entry};
+use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, Verified, sign};
+use crate::http::{Body, BodyLength, BodyWriter, HttpError, Method, RequestHead, Responder, ResponseHead};
+use crate::metrics::Side;
+use crate::net::PooledConnection;
+use crate::service_url::ServiceUrl;
+use crate::spool::SpoolError;
+
+pub(super) async fn serve(
+    exchange: &Exchange<'_>,
+    body: &mut Body,
+    responder: &mut Responder,
+) -> Result<(), ExchangeError> {
+    let (request, received, body_log) = read(exchange, body).await?;
+    let target = (request.method().as_str(), request.service_path());
+    let authorized =
+        authorize::rest(&exchange.snapshot, &exchange.globalconf, request.client(), request.service(), target)?;
+    let metrics = exchange.worker.process.metrics.side(Side::ServerProxy);
+    let verified = exchange.worker.verifier.verify(
+        received,
+        request.client(),
+        &exchange.globalconf,
+        exchange.at,
+        metrics,
+    )?;
+    log_request(exchange, &request, &verified, body_log).await?;
+
+    let mut outgoing = exchange.start(responder, None).await?;
+    match answer(exchange, &authorized, &request, &verified, &mut outgoing, responder.body()).await {
+        Ok((signature, logged)) => outgoing.finish(responder.body(), &signature, logged).await,
+        Err(error) => Err(exchange.fail(responder, outgoing, error).await),
+    }
+}
+
+/// Receives the message; who sends it is decided as soon as the request part is there.
+async fn read(
+    exchange: &Exchange<'_>,
+    body: &mut Body,
+) -> Result<(RequestPart, Received, BodyLog), ExchangeError> {
+    let process = &exchange.worker.process;
+    let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
+    let receiving =
+        Receiving { spools: &process.spools, algorithm: exchange.algorithm, body_log: &mut body_log };
+    let mut request = None;
+    let received = receive(body, exchange.content_type(), receiving, |received| {
+        request = check(exchange, received)?;
+        Ok(())
+    });
+    let received = received.await.map_err(ExchangeError::in_service)?;
+    let request = request.ok_or(ExchangeError::MissingRest("Request"))?;
+    received.require_signature("Request")?;
+    Ok((request, received, body_log))
+}
+
+fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<RequestPart>, ExchangeError> {
+    let Some(part) = received.message.as_ref().filter(|part| part.kind == PartKind::RestRequest) else {
+        return Ok(None);
+    };
+    let request = RequestPart::parse(&part.bytes)?;
+    let provider = &request.service().provider;
+    peer::check_provider(&exchange.snapshot, provider)?;
+    sign::context(&exchange.snapshot, provider, exchange.at)?;
+    let caller = exchange.caller(&received.ocsp_responses);
+    peer::check_caller(&exchange.worker.callers, caller, request.client(), &exchange.globalconf, exchange.at)?;
+    Ok(Some(request))
+}
+
+async fn log_request(
+    exchange: &Exchange<'_>,
+    request: &RequestPart,
+    verified: &Verified<Received>,
+    body_log: BodyLog,
+) -> Result<(), ExchangeError> {
+    let received = verified.get();
+    let signature = received.require_signature("Request")?;
+    let has_body = !received.attachments.is_empty();
+    let part = received.message.as_ref().map(|part| &part.bytes[..]).unwrap_or_default();
+    let message = || Bytes::copy_from_slice(part);
+    let entry = entry(exchange, request, Direction::Request);
+    let receipt = log::rest(
+        &exchange.worker.process,
+        entry,
+        (message, || request.filtered().into()),
+        signature,
+        (body_log, has_body),
+    );
+    tracing::trace!(record = %receipt.await?.id(), "request logged");
+    Ok(())
+}
+
+fn entry(exchange: &Exchange<'_>, request: &RequestPart, direction: Direction) -> Entry {
+    Entry {
+        message_id: request.message_id().to_owned(),
+        request_id: Some(exchange.request_id().to_owned()),
+        direction,
+        client_side: false,
+        client: request.service().provider.clone(),
+        service: request.service().clone(),
+        kind: MessageKind::Rest,
+    }
+}
+
+/// Calls the service, streams its answer, signs and logs it.
+async fn answer(
+    exchange: &Exchange<'_>,
+    authorized: &Authorized<'_>,
+    request: &RequestPart,
+    verified: &Verified<Received>,
+    outgoing: &mut Outgoing,
+    out: &mut BodyWriter,
+) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+    let process = &exchange.worker.process;
+    let (mut connection, head) = call(exchange, authorized, request, verified).await?;
+    let request_hash = request.request_hash(verified.get().digests.body());
+    let provider_head = ProviderHead { status: head.status, reason: &String::from_utf8_lossy(&head.reason) };
+    let response =
+        ResponsePart::build(provider_head, head.headers.iter(), request, exchange.request_id(), &request_hash)?;
+    outgoing.rest_response(out, response.to_bytes()).await?;
+
+    let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
+    let has_body = may_have_body(request, head.status);
+    if has_body {
+        outgoing.start_rest_body(out).await?;
+        while let Some(chunk) = connection.body().next_chunk().await {
+            let chunk = chunk.map_err(|error| CallError::Http(error.into()))?;
+            body_log.append(chunk.clone()).await?;
+            outgoing.body(out, chunk).await?;
+        }
+        outgoing.end_body();
+    }
+    out.flush().await?;
+    drop(connection);
+
+    let context = sign::context(&exchange.snapshot, &request.service().provider, exchange.at)?;
+    let signature = sign::sign(&process.signer, &context, outgoing.digests()).await?;
+    let logged = log::rest(
+        process,
+        entry(exchange, request, Direction::Response),
+        (|| Bytes::copy_from_slice(response.to_bytes()), || response.filtered().into()),
+        &signature,
+        (body_log, has_body),
+    );
+    let logged = logged.await?;
+    Ok((signature, logged))
+}
+
+/// A response that HTTP gives no body has none in the message; any other has one, be it empty (wire.md 2.2).
+fn may_have_body(request: &RequestPart, status: u16) -> bool {
+    request.method() != protocol_message::rest::Method::Head && !matches!(status, 204 | 205 | 304)
+}
+
+/// Sends the verified request to the service.
+async fn call(
+    exchange: &Exchange<'_>,
+    authorized: &Authorized<'_>,
+    request: &RequestPart,
+    verified: &Verified<Received>,
+) -> Result<(PooledConnection, ResponseHead), ExchangeError> {
+    let url = authorized.service().url.as_str();
+    if url.is_empty() {
+        return Err(CallError::MissingUrl(authorized.id().clone()).into());
+    }
+    let parsed = ServiceUrl::parse(url).ok_or_else(|| CallError::MalformedUrl(url.to_owned()))?;
+    let mut connection = call::connect(exchange.worker, &exchange.snapshot, authorized, &parsed).await?;
+    let head = request_head(&parsed, request);
+    let received = verified.get();
+    let content = received.content.as_ref().filter(|_| !received.attachments.is_empty());
+    let content = content.filter(|_| request.method().delivers_body());
+    let Some(content) = content else {
+        let answered = connection.send_full(&head, Bytes::new()).await.map_err(CallError::Http)?;
+        return Ok((connection, answered));
+    };
+    let sending = connection.exchange::<SendError>(&head, BodyLength::Known(content.len()), async |out| {
+        let mut reader = content.reader();
+        while let Some(bytes) = reader.next().await? {
+            out.write(bytes).await?;
+        }
+        Ok(())
+    });
+    let answered = sending.await?;
+    Ok((connection, answered))
+}
+
+/// The service gets the part's headers as they are and the raw path and query behind its URL (wire.md 6.3).
+fn request_head(url: &ServiceUrl<'_>, request: &RequestPart) -> RequestHead {
+    let base = url.path;
+    let path = match request.service_path() {
+        path if base.ends_with('/') => format!("{base}{}", path.strip_prefix('/').unwrap_or(path)),
+        path => format!("{base}{path}"),
+    };
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    let target = match request.query() {
+        Some(query) => format!("{slash}{path}?{query}"),
+        None => format!("{slash}{path}"),
+    };
+    let mut head = RequestHead::new(Method::new(request.method().as_str().as_bytes().to_vec()), target)
+        .with("Host", url.authority.to_owned());
+    for header in request.headers() {
+        head.headers.push(header.name.clone(), to_http_value(&header.value).into_owned());
+    }
+    head
+}
+
+/// What can go wrong while the request is sent to the service.
+#[derive(Debug, thiserror::Error)]
+enum SendError {
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+}
+
+impl From<SendError> for ExchangeError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Http(error) => CallError::Http(error).into(),
+            SendError::Spool(error) => error.into(),
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A SOAP request at the provider's server.
+
+use bytes::Bytes;
+use protocol_message::soap::{
+    self, ParsedSoap, Recoded, SoapMessage, filtered_message, message_hash, validate_soap_action, with_request_hash,
+};
+use protocol_message::transport::{ContentType, PartHeaders, PartKind, header};
+use storage::message_log::{Direction, LogReceipt, MessageKind};
+
+use super::authorize::{self, Authorized};
+use super::call::{self, CallError};
+use super::{Exchange, peer};
+use crate::exchange::incoming::{Receiving, receive};
+use crate::exchange::log::{self, BodyLog, Entry};
+use crate::exchange::soap_content::SoapContent;
+use crate::exchange::soap_source::{SoapPart, SoapSource};
+use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, sign};
+use crate::http::{Body, BodyLength, BodyWriter, Method, RequestHead, Responder, ResponseHead};
+use crate::metrics::Side;
+use crate::net::PooledConnection;
+use crate::service_url::ServiceUrl;
+
+pub(super) async fn serve(
+    exchange: &Exchange<'_>,
+    body: &mut Body,
+    responder: &mut Responder,
+) -> Result<(), ExchangeError> {
+    validate_soap_action(exchange.header(header::ORIGINAL_SOAP_ACTION))?;
+    let (request, received) = read(exchange, body).await?;
+    let (client, service) = (&request.header.client, &request.header.service);
+    let authorized = authorize::soap(&exchange.snapshot, &exchange.globalconf, client, service)?;
+    let metrics = exchange.worker.process.metrics.side(Side::ServerProxy);
+    let verifier = &exchange.worker.verifier;
+    let verified = verifier.verify(received, client, &exchange.globalconf, exchange.at, metrics)?;
+    let content = SoapContent::new(verified, exchange.header(header::ORIGINAL_CONTENT_TYPE));
+    log_request(exchange, &request, &content).await?;
+
+    let (mut connection, head) = call(exchange, &authorized, &content).await.map_err(ExchangeError::in_service)?;
+    let mut outgoing = exchange.start(responder, head.headers.get("content-type")).await?;
+    match answer(exchange, (&request, &content), (&mut connection, &head), &mut outgoing, responder.body()).await {
+        Ok((signature, logged)) => outgoing.finish(responder.body(), &signature, logged).await,
+        Err(error) => Err(exchange.fail(responder, outgoing, error).await),
+    }
+}
+
+/// Receives the message; who sends it is decided as soon as the SOAP part is there.
+async fn read(exchange: &Exchange<'_>, body: &mut Body) -> Result<(SoapMessage, Received), ExchangeError> {
+    let mut body_log = BodyLog::off();
+    let spools = &exchange.worker.process.spools;
+    let receiving = Receiving { spools, algorithm: exchange.algorithm, body_log: &mut body_log };
+    let mut request = None;
+    let received = receive(body, exchange.content_type(), receiving, |received| {
+        request = check(exchange, received)?;
+        Ok(())
+    });
+    let received = received.await.map_err(ExchangeError::in_service)?;
+    let request = request.ok_or(ExchangeError::MissingSoap("Request"))?;
+    received.require_signature("Request")?;
+    Ok((request, received))
+}
+
+fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<SoapMessage>, ExchangeError> {
+    let Some(part) = received.message.as_ref().filter(|part| part.kind == PartKind::Soap) else {
+        return Ok(None);
+    };
+    let content_type = ContentType::parse(part.headers.content_type.as_deref().unwrap_or_default())?;
+    let ParsedSoap::Message(request) = soap::parse(&part.bytes, &content_type)? else { return Ok(None) };
+    let provider = &request.header.service.provider;
+    peer::check_server(&exchange.snapshot, request.header.security_server.as_ref())?;
+    peer::check_provider(&exchange.snapshot, provider)?;
+    sign::context(&exchange.snapshot, provider, exchange.at)?;
+    let caller = exchange.caller(&received.ocsp_responses);
+    let client = &request.header.client;
+    peer::check_caller(&exchange.worker.callers, caller, client, &exchange.globalconf, exchange.at)?;
+    Ok(Some(*request))
+}
+
+async fn log_request(
+    exchange: &Exchange<'_>,
+    request: &SoapMessage,
+    content: &SoapContent,
+) -> Result<(), ExchangeError> {
+    let received = content.received();
+    let bytes = received.message.as_ref().map(|part| &part.bytes[..]).unwrap_or_default();
+    let signature = received.require_signature("Request")?;
+    let logged = log(exchange, request, (bytes, request), Direction::Request, signature).await?;
+    tracing::trace!(record = %logged.id(), "request logged");
+    Ok(())
+}
+
+async fn log(
+    exchange: &Exchange<'_>,
+    request: &SoapMessage,
+    (bytes, message): (&[u8], &SoapMessage),
+    direction: Direction,
+    signature: &SignatureParts,
+) -> Result<LogReceipt, ExchangeError> {
+    let entry = Entry {
+        message_id: request.header.id.clone(),
+        request_id: Some(exchange.request_id().to_owned()),
+        direction,
+        client_side: false,
+        client: request.header.service.provider.clone(),
+        service: request.header.service.clone(),
+        kind: MessageKind::Soap,
+    };
+    let content = (|| Bytes::copy_from_slice(bytes), || filtered_message(message).into());
+    Ok(log::soap(&exchange.worker.process, entry, content, signature).await?)
+}
+
+/// Sends the verified request to the service; its answer must be a SOAP one (wire.md 6.3).
+async fn call(
+    exchange: &Exchange<'_>,
+    authorized: &Authorized<'_>,
+    content: &SoapContent,
+) -> Result<(PooledConnection, ResponseHead), ExchangeError> {
+    let url = authorized.service().url.as_str();
+    if url.is_empty() {
+        return Err(CallError::MissingUrl(authorized.id().clone()).into());
+    }
+    let parsed = ServiceUrl::parse(url).ok_or_else(|| CallError::MalformedUrl(url.to_owned()))?;
+    let mut connection = call::connect(exchange.worker, &exchange.snapshot, authorized, &parsed).await?;
+    let action = exchange.header(header::ORIGINAL_SOAP_ACTION).unwrap_or_default();
+    let slash = if parsed.path.starts_with('/') { "" } else { "/" };
+    let head = RequestHead::new(Method::POST, format!("{slash}{}", parsed.path))
+        .with("Host", parsed.authority.to_owned())
+        .with("Content-Type", content.content_type().to_owned())
+        .with("accept-encoding", "")
+        .with("SOAPAction", action.to_owned());
+    let length = content.length().map_or(BodyLength::Chunked, BodyLength::Known);
+    let sending = connection.exchange::<ExchangeError>(&head, length, async |out| content.write(out).await);
+    let head = sending.await.map_err(|error| match error {
+        ExchangeError::Http(error) => CallError::Http(error).into(),
+        error => error,
+    })?;
+    match head.status {
+        200 | 500 => Ok((connection, head)),
+        status => {
+            let reason = String::from_utf8_lossy(&head.reason).into_owned();
+            Err(CallError::Status { status, reason }.into())
+        }
+    }
+}
+
+/// Reads the service's answer, inserts the request hash, streams it on, signs and logs it.
+async fn answer(
+    exchange: &Exchange<'_>,
+    (request, content): (&SoapMessage, &SoapContent),
+    (connection, head): (&mut PooledConnection, &ResponseHead),
+    outgoing: &mut Outgoing,
+    out: &mut BodyWriter,
+) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+    let opened = SoapSource::open(connection.body(), head.headers.get("content-type")).await;
+    let (part, source) = opened.map_err(ExchangeError::in_service)?;
+    let asked = content.received().message.as_ref().map(|part| &part.bytes[..]).unwrap_or_default();
+    let (bytes, response) = recode(&part, asked).map_err(ExchangeError::in_service)?;
+    let headers = PartHeaders { content_type: Some(part.content_type.with_utf8_charset()), ..part.headers };
+    outgoing.soap(out, &headers, &bytes).await?;
+    source.stream_attachments(outgoing, out, ExchangeError::in_service).await?;
+    out.flush().await?;
+    let context = sign::context(&exchange.snapshot, &request.header.service.provider, exchange.at)?;
+    let signature = sign::sign(&exchange.worker.process.signer, &context, outgoing.digests()).await?;
+    let logged = log(exchange, request, (&bytes, &response), Direction::Response, &signature).await?;
+    Ok((signature, logged))
+}
+
+/// The response with the hash of the request; a service's fault is relayed as it is, unsigned (wire.md 2.4).
+fn recode(part: &SoapPart, request: &[u8]) -> Result<(Vec<u8>, SoapMessage), ExchangeError> {
+    match with_request_hash(&part.bytes, &part.content_type, &message_hash(request))? {
+        Recoded::Message { bytes, message } => Ok((bytes, *message)),
+        Recoded::Fault(fault) => Err(ExchangeError::Received(fault)),
+    }
+}

@@ -1,0 +1,90 @@
+//! What the request path knows of the world, as one immutable value.
+//!
+//! The global configuration, the server configuration and the keys that can be used now are read by a watcher thread
+//! ([`watch`]) and swapped in whole. A request takes the current snapshot once and keeps it to its end, so that every
+//! check of an exchange sees the same world and none waits for a disk or a lock.
+
+pub mod files;
+pub mod keys;
+pub mod material;
+pub mod tls;
+pub mod watch;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use storage::server_configuration;
+use time::OffsetDateTime;
+
+pub use keys::{AuthenticationKey, Keys, SigningContext};
+pub use material::LoadedGlobalConf;
+
+/// Everything that requests are decided by, at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The global configuration, absent until one was read.
+    pub globalconf: Option<Arc<LoadedGlobalConf>>,
+    /// Clients, services, access rights.
+    pub server: Arc<server_configuration::Snapshot>,
+    /// Keys and certificates that can be used now.
+    pub keys: Arc<Keys>,
+    /// TLS with those keys.
+    pub tls: tls::TlsConfigs,
+    /// Addresses of the host names of servers and services.
+    pub addresses: Arc<watch::Addresses>,
+}
+
+/// Why there is no global configuration to decide by.
+#[derive(Debug, thiserror::Error)]
+pub enum Outdated {
+    /// None was ever read.
+    #[error("Global configuration is not available")]
+    Absent,
+    /// It is older than its expiry date.
+    #[error("Global configuration is expired")]
+    Expired(#[source] protocol_globalconf::GlobalConfError),
+}
+
+impl Snapshot {
+    /// The addresses of a host, which may be a literal; empty if the name could not be looked up.
+    #[must_use]
+    pub fn addresses_of(&self, host: &str) -> Vec<IpAddr> {
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse();
+        literal.map_or_else(|_| self.addresses.get(host).cloned().unwrap_or_default(), |address| vec![address])
+    }
+
+    /// The global configuration, if it may be used at `at`: every exchange begins with this (wire.md 6.1, 6.2).
+    ///
+    /// # Errors
+    /// [`Outdated`], which is `global_conf_outdated` on the wire.
+    pub fn valid_globalconf(&self, at: OffsetDateTime) -> Result<&Arc<LoadedGlobalConf>, Outdated> {
+        let globalconf = self.globalconf.as_ref().ok_or(Outdated::Absent)?;
+        globalconf.verify_validity(at).map_err(Outdated::Expired)?;
+        Ok(globalconf)
+    }
+}
+
+/// The current snapshot, shared by all threads; taking it is lock-free.
+#[derive(Debug)]
+pub struct Current(ArcSwap<Snapshot>);
+
+impl Current {
+    /// Starts with a first snapshot.
+    #[must_use]
+    pub fn new(first: Snapshot) -> Self {
+        Self(ArcSwap::from_pointee(first))
+    }
+
+    /// The snapshot of this moment.
+    #[must_use]
+    pub fn take(&self) -> Arc<Snapshot> {
+        self.0.load_full()
+    }
+
+    /// Puts a newer one in its place.
+    pub(crate) fn replace(&self, next: Snapshot) {
+        self.0.store(Arc::new(next));
+    }
+}

@@ -1,0 +1,265 @@
+//! The thread that looks for changes and puts new snapshots in place.
+//!
+//! It alone reads files, the database and the signer's state, and looks names up. What can't be read leaves what was
+//! known in place, and the log says why.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use protocol_globalconf::GlobalConf;
+use protocol_pki::certificate::Certificate;
+use signer_client::{Client, Status};
+use storage::server_configuration::ServerConfiguration;
+use time::OffsetDateTime;
+
+use super::files::Directory;
+use super::keys::{Keys, OcspResponses};
+use super::material::LoadedGlobalConf;
+use super::tls::{TlsConfigs, TlsFactory};
+use super::{Current, Snapshot};
+use crate::settings::Settings;
+
+/// How often files, database and signer are looked at: the server configuration must take effect within a second.
+const INTERVAL: Duration = Duration::from_millis(300);
+/// How often host names are looked up again.
+const RESOLVE_INTERVAL: Duration = Duration::from_secs(60);
+/// How often keys are chosen again though nothing changed, since certificates and OCSP responses run out.
+const RESELECT_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Addresses of host names.
+pub type Addresses = HashMap<String, Vec<IpAddr>>;
+
+/// Keeps the current snapshot current.
+#[derive(Debug)]
+pub struct Watcher {
+    settings: Arc<Settings>,
+    configuration: ServerConfiguration,
+    signer: Client,
+    current: Arc<Current>,
+    factory: TlsFactory,
+    internal_certificate: Option<Certificate>,
+    files: Directory,
+    seen: Seen,
+}
+
+/// What the last snapshot was made from.
+#[derive(Debug, Default)]
+struct Seen {
+    files: Option<Vec<(std::path::PathBuf, Option<std::time::SystemTime>, u64)>>,
+    ocsp: Option<Vec<(std::path::PathBuf, Option<std::time::SystemTime>, u64)>>,
+    version: Option<u64>,
+    status: Option<Status>,
+    selected: Option<Instant>,
+    resolved: Option<Instant>,
+    problems: Vec<String>,
+}
+
+impl Watcher {
+    /// A watcher that has seen nothing yet.
+    #[must_use]
+    pub fn new(
+        settings: Arc<Settings>,
+        configuration: ServerConfiguration,
+        signer: Client,
+        current: Arc<Current>,
+        factory: TlsFactory,
+        internal_certificate: Option<Certificate>,
+    ) -> Self {
+        let files = Directory::new(&settings.global_configuration);
+        Self {
+            settings,
+            configuration,
+            signer,
+            current,
+            factory,
+            internal_certificate,
+            files,
+            seen: Seen::default(),
+        }
+    }
+
+    /// Looks once, and puts a new snapshot in place if anything changed.
+    pub fn look(&mut self) {
+        let mut next = (*self.current.take()).clone();
+        let globalconf_changed = self.look_at_globalconf(&mut next);
+        let server_changed = self.look_at_server_configuration(&mut next);
+        let keys_changed = self.look_at_keys(&mut next, globalconf_changed || server_changed);
+        let resolved = self.resolve(&mut next, globalconf_changed || server_changed);
+        if globalconf_changed || server_changed || keys_changed || resolved {
+            self.current.replace(next);
+        }
+    }
+
+    /// Looks until `stop` is told.
+    pub fn run(mut self, stop: &flume::Receiver<()>) {
+        while stop.recv_timeout(INTERVAL) == Err(flume::RecvTimeoutError::Timeout) {
+            self.look();
+        }
+    }
+
+    fn look_at_globalconf(&mut self, next: &mut Snapshot) -> bool {
+        let stamp = self.files.stamp();
+        if self.seen.files.as_ref() == Some(&stamp) {
+            return false;
+        }
+        let now = OffsetDateTime::now_utc();
+        let loaded = match &next.globalconf {
+            Some(known) => known.reload(&self.files, now),
+            None => GlobalConf::load(&self.files, now),
+        };
+        match loaded {
+            Ok(conf) => {
+                for problem in conf.problems() {
+                    tracing::warn!(instance = problem.instance, error = %problem.error, "global configuration");
+                }
+                next.globalconf = Some(Arc::new(LoadedGlobalConf::new(conf)));
+                self.seen.files = Some(stamp);
+                true
+            }
+            Err(error) => {
+                self.problem(format!("global configuration: {error}"));
+                false
+            }
+        }
+    }
+
+    fn look_at_server_configuration(&mut self, next: &mut Snapshot) -> bool {
+        let read = self.configuration.version().and_then(|version| {
+            if self.seen.version == Some(version) {
+                return Ok(None);
+            }
+            self.configuration.snapshot().map(|snapshot| Some((version, snapshot)))
+        });
+        match read {
+            Ok(None) => false,
+            Ok(Some((version, snapshot))) => {
+                tracing::info!(version, "server configuration read");
+                next.server = Arc::new(snapshot);
+                self.seen.version = Some(version);
+                true
+            }
+            Err(error) => {
+                self.problem(format!("server configuration: {error}"));
+                false
+            }
+        }
+    }
+
+    fn look_at_keys(&mut self, next: &mut Snapshot, conf_changed: bool) -> bool {
+        let status = match self.signer.status() {
+            Ok(status) => Status { counters: signer_client::Counters::default(), ..status },
+            Err(error) => {
+                self.problem(format!("signer: {error}"));
+                return false;
+            }
+        };
+        let ocsp = Directory::new(&self.settings.ocsp_cache).stamp();
+        let due = self.seen.selected.is_none_or(|at| at.elapsed() >= RESELECT_INTERVAL);
+        let same = self.seen.status.as_ref() == Some(&status) && self.seen.ocsp.as_ref() == Some(&ocsp);
+        if same && !conf_changed && !due {
+            return false;
+        }
+        self.select(next, &status);
+        self.seen.status = Some(status);
+        self.seen.ocsp = Some(ocsp);
+        self.seen.selected = Some(Instant::now());
+        true
+    }
+
+    fn select(&mut self, next: &mut Snapshot, status: &Status) {
+        let Some(globalconf) = next.globalconf.clone() else { return };
+        let now = OffsetDateTime::now_utc();
+        let responses = read_ocsp_responses(&self.settings.ocsp_cache);
+        let keys = Keys::select(status, next.server.server.as_ref(), &globalconf, responses, now);
+        if keys.problems != self.seen.problems {
+            keys.problems.iter().for_each(|problem| tracing::warn!(problem, "key not usable"));
+            self.seen.problems.clone_from(&keys.problems);
+        }
+        match self.tls(&next.tls, &keys, &globalconf, status, now) {
+            Ok(tls) => next.tls = tls,
+            Err(error) => self.problem(format!("TLS: {error}")),
+        }
+        next.keys = Arc::new(keys);
+    }
+
+    fn tls(
+        &mut self,
+        at_hand: &TlsConfigs,
+        keys: &Keys,
+        globalconf: &LoadedGlobalConf,
+        status: &Status,
+        now: OffsetDateTime,
+    ) -> Result<TlsConfigs, rustls::Error> {
+        let issuers = globalconf.all_ca_certs().map(|ca| ca.certificate.subject_der().to_vec()).collect();
+        let peers = keys.authentication(now).map(|key| self.factory.peers(at_hand.peers.as_ref(), key, issuers));
+        let internal = match (&at_hand.internal, &self.internal_certificate) {
+            (Some(known), _) => Some(Arc::clone(known)),
+            (None, Some(certificate)) => self.factory.internal(certificate, status)?,
+            (None, None) => None,
+        };
+        Ok(TlsConfigs { peers: peers.transpose()?, internal })
+    }
+
+    /// Looks up the names of servers and services, so that no request has to.
+    fn resolve(&mut self, next: &mut Snapshot, conf_changed: bool) -> bool {
+        let due = self.seen.resolved.is_none_or(|at| at.elapsed() >= RESOLVE_INTERVAL);
+        if !conf_changed && !due {
+            return false;
+        }
+        self.seen.resolved = Some(Instant::now());
+        let mut addresses = Addresses::new();
+        for name in names(next) {
+            match look_up(&name) {
+                Some(found) => drop(addresses.insert(name, found)),
+                // An address that was good does not go away because the name service does.
+                None => {
+                    let known = next.addresses.get(&name).cloned();
+                    tracing::warn!(name, "host name can't be resolved");
+                    addresses.extend(known.map(|known| (name, known)));
+                }
+            }
+        }
+        let changed = addresses != *next.addresses;
+        next.addresses = Arc::new(addresses);
+        changed
+    }
+
+    /// Logs a problem when it is new.
+    fn problem(&mut self, problem: String) {
+        if !self.seen.problems.contains(&problem) {
+            tracing::warn!("{problem}");
+            self.seen.problems.push(problem);
+        }
+    }
+}
+
+fn names(snapshot: &Snapshot) -> Vec<String> {
+    let servers = snapshot.globalconf.iter().flat_map(|globalconf| globalconf.known_addresses());
+    let mut names: Vec<String> = servers.map(ToOwned::to_owned).collect();
+    let clients = snapshot.server.clients().flat_map(|(_, client)| client.services());
+    let services = clients.filter_map(|id| snapshot.server.service(id));
+    names.extend(services.filter_map(|service| crate::service_url::host_of(&service.url)));
+    names.retain(|name| name.parse::<IpAddr>().is_err());
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn look_up(name: &str) -> Option<Vec<IpAddr>> {
+    let found: Vec<IpAddr> = (name, 0).to_socket_addrs().ok()?.map(|address| address.ip()).collect();
+    (!found.is_empty()).then_some(found)
+}
+
+/// Every `<sha1 hex>.ocsp` file.
+fn read_ocsp_responses(folder: &Path) -> OcspResponses {
+    let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let named = files.filter_map(|file| {
+        let name = file.file_name().into_string().ok()?;
+        Some((name.strip_suffix(".ocsp")?.to_owned(), Bytes::from(std::fs::read(file.path()).ok()?)))
+    });
+    named.collect()
+}

@@ -1,0 +1,292 @@
+//! Where a message waits for its verdict: small ones in memory, larger ones in an unlinked file.
+//!
+//! Nothing unverified is forwarded (docs/architecture.md), so what a peer sends must be kept until its signature
+//! holds. Memory does not grow with the message: beyond [`MEMORY_BYTES`] a spool moves to a file that has no name, so
+//! that the kernel removes it however the process ends. All spools of the process share one budget of bytes.
+
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bytes::Bytes;
+use monoio::fs::File;
+
+/// What a spool keeps in memory before it moves to a file.
+pub const MEMORY_BYTES: usize = 128 * 1024;
+/// What a reader gives at once.
+pub const CHUNK_BYTES: usize = 64 * 1024;
+
+/// Why something can't be spooled.
+#[derive(Debug, thiserror::Error)]
+pub enum SpoolError {
+    /// All spools together would exceed the bound.
+    #[error("spool space is used up ({limit} bytes)")]
+    Full {
+        /// Bytes that all spools may take together.
+        limit: u64,
+    },
+    /// The spool file failed.
+    #[error("spool file: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// The bytes that all spools of the process may take together.
+#[derive(Debug)]
+pub struct SpoolBudget {
+    limit: u64,
+    used: AtomicU64,
+}
+
+impl SpoolBudget {
+    /// A budget of `limit` bytes.
+    #[must_use]
+    pub const fn new(limit: u64) -> Self {
+        Self { limit, used: AtomicU64::new(0) }
+    }
+
+    /// Bytes taken now.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn take(&self, bytes: u64) -> Result<(), SpoolError> {
+        let before = self.used.fetch_add(bytes, Ordering::Relaxed);
+        if before.saturating_add(bytes) > self.limit {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return Err(SpoolError::Full { limit: self.limit });
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, bytes: u64) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+/// Makes spools.
+#[derive(Debug, Clone)]
+pub struct Spools {
+    dir: Arc<Path>,
+    budget: Arc<SpoolBudget>,
+}
+
+impl Spools {
+    /// Spools whose files go to `dir`, which must exist.
+    #[must_use]
+    pub fn new(dir: &Path, limit: u64) -> Self {
+        Self { dir: dir.into(), budget: Arc::new(SpoolBudget::new(limit)) }
+    }
+
+    /// The budget that all these spools share.
+    #[must_use]
+    pub fn budget(&self) -> &SpoolBudget {
+        &self.budget
+    }
+
+    /// A new, empty spool.
+    #[must_use]
+    pub fn spool(&self) -> Spool {
+        Spool { spools: self.clone(), memory: Vec::new(), file: None, length: 0, charged: 0 }
+    }
+}
+
+/// Bytes that are being collected.
+#[derive(Debug)]
+pub struct Spool {
+    spools: Spools,
+    memory: Vec<u8>,
+    file: Option<File>,
+    length: u64,
+    charged: u64,
+}
+
+impl Spool {
+    /// Adds bytes at the end.
+    ///
+    /// # Errors
+    /// [`SpoolError::Full`] when the budget is used up, [`SpoolError::Io`] when the file fails.
+    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+        if self.memory.len() + bytes.len() > MEMORY_BYTES {
+            self.flush().await?;
+        }
+        self.memory.extend_from_slice(bytes);
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Bytes collected so far.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether nothing was collected.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Ends the collecting; what was collected can be read any number of times.
+    ///
+    /// # Errors
+    /// As for [`Self::write`].
+    pub async fn finish(mut self) -> Result<Spooled, SpoolError> {
+        if self.file.is_some() {
+            self.flush().await?;
+        }
+        let content = match self.file.take() {
+            Some(file) => Content::File(Rc::new(file)),
+            None => Content::Memory(Bytes::from(std::mem::take(&mut self.memory))),
+        };
+        Ok(Spooled { content, length: self.length, _spool: Rc::new(self) })
+    }
+
+    /// Moves what is in memory to the file.
+    async fn flush(&mut self) -> Result<(), SpoolError> {
+        let bytes = std::mem::take(&mut self.memory);
+        let length = bytes.len() as u64;
+        self.spools.budget.take(length)?;
+        let offset = self.charged;
+        self.charged += length;
+        let file = match &self.file {
+            Some(file) => file,
+            None => self.file.insert(File::from_std(tempfile::tempfile_in(&self.spools.dir)?)?),
+        };
+        let (result, mut bytes) = file.write_all_at(bytes, offset).await;
+        result?;
+        bytes.clear();
+        self.memory = bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Spool {
+    fn drop(&mut self) {
+        self.spools.budget.give_back(self.charged);
+    }
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    Memory(Bytes),
+    File(Rc<File>),
+}
+
+/// Bytes that were collected; clones share them.
+#[derive(Debug, Clone)]
+pub struct Spooled {
+    content: Content,
+    length: u64,
+    /// Gives the budget back when the last clone goes.
+    _spool: Rc<Spool>,
+}
+
+impl Spooled {
+    /// How many bytes there are.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.length
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Reads from the start.
+    #[must_use]
+    pub fn reader(&self) -> SpoolReader {
+        SpoolReader { spooled: self.clone(), offset: 0 }
+    }
+}
+
+/// Gives the bytes of a spool in order.
+#[derive(Debug)]
+pub struct SpoolReader {
+    spooled: Spooled,
+    offset: u64,
+}
+
+impl SpoolReader {
+    /// The next bytes, `None` at the end.
+    ///
+    /// # Errors
+    /// [`SpoolError::Io`] when the file fails.
+    pub async fn next(&mut self) -> Result<Option<Bytes>, SpoolError> {
+        let left = self.spooled.length - self.offset;
+        if left == 0 {
+            return Ok(None);
+        }
+        let bytes = match &self.spooled.content {
+            Content::Memory(bytes) => bytes.clone(),
+            Content::File(file) => read_chunk(file, self.offset, left).await?,
+        };
+        self.offset += bytes.len() as u64;
+        Ok(Some(bytes))
+    }
+}
+
+async fn read_chunk(file: &File, offset: u64, left: u64) -> Result<Bytes, SpoolError> {
+    let size = usize::try_from(left).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
+    let (result, buffer) = file.read_at(Vec::with_capacity(size), offset).await;
+    if result? == 0 {
+        return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+    }
+    Ok(Bytes::from(buffer))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read_all(spooled: &Spooled) -> Vec<u8> {
+        let mut reader = spooled.reader();
+        let mut all = Vec::new();
+        while let Some(bytes) = reader.next().await.unwrap() {
+            all.extend_from_slice(&bytes);
+        }
+        all
+    }
+
+    fn block_on<F: Future>(future: F) -> F::Output {
+        let mut runtime = monoio::RuntimeBuilder::<monoio::FusionDriver>::new().build().unwrap();
+        runtime.block_on(future)
+    }
+
+    #[test]
+    fn gives_back_what_was_written_small_and_large() {
+        block_on(async {
+            let spools = Spools::new(&std::env::temp_dir(), 1 << 20);
+            for length in [0_usize, 1, MEMORY_BYTES, MEMORY_BYTES + 1, 700_000] {
+                let bytes: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+                let mut spool = spools.spool();
+                for chunk in bytes.chunks(10_007) {
+                    spool.write(chunk).await.unwrap();
+                }
+                let spooled = spool.finish().await.unwrap();
+                assert_eq!(spooled.len(), length as u64);
+                assert_eq!(read_all(&spooled).await, bytes);
+                assert_eq!(read_all(&spooled).await, bytes, "a second reading");
+            }
+            assert_eq!(spools.budget().used(), 0, "the budget came back");
+        });
+    }
+
+    #[test]
+    fn refuses_what_exceeds_the_budget() {
+        block_on(async {
+            let spools = Spools::new(&std::env::temp_dir(), 300_000);
+            let mut spool = spools.spool();
+            let mut refused = false;
+            for _ in 0..10 {
+                refused |= matches!(spool.write(&[7; 100_000]).await, Err(SpoolError::Full { limit: 300_000 }));
+            }
+            assert!(refused);
+            drop(spool);
+            assert_eq!(spools.budget().used(), 0);
+        });
+    }
+}

@@ -1,0 +1,286 @@
+//! Putting the proxy together, and stopping it in order.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use protocol_pki::certificate::{Certificate, CertificateError};
+use rustls::crypto::CryptoProvider;
+use storage::message_log::{MessageLog, OpenError};
+use storage::server_configuration::{ConfigurationError, ServerConfiguration};
+use storage::time_stamping::Rules;
+
+use crate::admin::Admin;
+use crate::client_proxy::ClientProxy;
+use crate::http::{Handler, ServerSettings, serve_connection};
+use crate::message_log::{cleaning, time_stamping};
+use crate::metrics::Metrics;
+use crate::net::tls::{HandshakePool, handshake};
+use crate::net::{DEFAULT_BACKLOG, Listener, Permits, Stream};
+use crate::ocsp_responder::OcspResponder;
+use crate::process::Process;
+use crate::server_proxy::ServerProxy;
+use crate::settings::Settings;
+use crate::snapshot::tls::TlsFactory;
+use crate::snapshot::watch::Watcher;
+use crate::snapshot::{Current, Snapshot};
+use crate::spool::Spools;
+use crate::worker::{self, WorkerContext, WorkerSettings};
+use crate::worker_state::WorkerState;
+
+/// Threads on which TLS handshakes may block.
+const HANDSHAKE_THREADS: usize = 2;
+/// How long background work may go on after the last exchange.
+const STOP_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a TLS handshake may take.
+const HANDSHAKE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Why the proxy can't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A folder can't be made.
+    #[error("folder {path}: {source}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The message log can't be opened.
+    #[error("message log: {0}")]
+    MessageLog(#[from] OpenError),
+    /// The server configuration can't be opened.
+    #[error("server configuration: {0}")]
+    ServerConfiguration(#[from] ConfigurationError),
+    /// The internal certificate can't be read.
+    #[error("internal TLS certificate {path}: {source}")]
+    Certificate {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: CertificateError,
+    },
+    /// A thread can't be started or an address can't be listened on.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// Runs the proxy until SIGTERM or SIGINT, then drains: no new exchange, running ones end, the log is closed.
+///
+/// # Errors
+/// [`StartError`] when it can't begin.
+pub fn run(settings: Settings) -> Result<(), StartError> {
+    let settings = Arc::new(settings);
+    let (stamper, stamp_requests) = time_stamping::TimeStamper::new();
+    let process = Arc::new(process(&settings, stamper)?);
+    let (stop, stopped) = flume::bounded::<()>(0);
+    let watcher = watcher(&process)?;
+    let snapshot = thread("snapshot", move || watcher.run(&stopped))?;
+    let time_stamping = time_stamping::start(&process, stamp_requests).map_err(io_error("time-stamping"))?;
+    let cleaning = cleaning::start(&process).map_err(io_error("cleaning"))?;
+    serve(&process)?;
+    drop(stop);
+    let _ = snapshot.join();
+    cleaning.stop(STOP_PATIENCE);
+    time_stamping.stop(STOP_PATIENCE);
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn process(settings: &Arc<Settings>, time_stamper: time_stamping::TimeStamper) -> Result<Process, StartError> {
+    for path in [settings.data_dir.clone(), settings.spool_dir(), settings.message_log_dir()] {
+        std::fs::create_dir_all(&path).map_err(|source| StartError::Folder { path, source })?;
+    }
+    let log = &settings.message_log;
+    let period = i64::try_from(log.acceptable_timestamp_failure_period).unwrap_or(i64::MAX);
+    let time_stamping =
+        Rules { acceptable_failure_period: time::Duration::seconds(period), immediately: log.timestamp_immediately };
+    let log_settings = storage::message_log::Settings { time_stamping, ..Default::default() };
+    Ok(Process {
+        log: MessageLog::open(&settings.message_log_dir(), log_settings)?,
+        signer: signer_client::Client::connect(&settings.signer_socket),
+        metrics: Metrics::new(),
+        spools: Spools::new(&settings.spool_dir(), settings.limits.spool_bytes),
+        handshakes: HandshakePool::start(HANDSHAKE_THREADS).map_err(io_error("handshake threads"))?,
+        current: Arc::new(Current::new(Snapshot::default())),
+        settings: Arc::clone(settings),
+        time_stamper,
+    })
+}
+
+/// A watcher that has looked once, so that the first request finds what there is.
+fn watcher(process: &Process) -> Result<Watcher, StartError> {
+    let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let factory = TlsFactory::new(process.signer.clone(), provider, Arc::downgrade(&process.current));
+    let internal = process.settings.client.tls_certificate.as_deref().map(read_certificate).transpose()?;
+    let mut watcher = Watcher::new(
+        Arc::clone(&process.settings),
+        ServerConfiguration::open(&process.settings.server_configuration)?,
+        process.signer.clone(),
+        Arc::clone(&process.current),
+        factory,
+        internal,
+    );
+    watcher.look();
+    Ok(watcher)
+}
+
+fn read_certificate(path: &Path) -> Result<Certificate, StartError> {
+    let bytes = std::fs::read(path).map_err(io_error(&format!("internal TLS certificate {}", path.display())))?;
+    let certificate = Certificate::from_der_or_pem(&bytes);
+    certificate.map_err(|source| StartError::Certificate { path: path.to_owned(), source })
+}
+
+/// Serves on worker threads until told to stop and drained.
+fn serve(process: &Arc<Process>) -> Result<(), StartError> {
+    check_addresses(&process.settings)?;
+    let settings = WorkerSettings {
+        count: match process.settings.workers {
+            0 => WorkerSettings::default().count,
+            count => count,
+        },
+        drain_limit: Duration::from_secs(process.settings.limits.drain_seconds),
+        ..WorkerSettings::default()
+    };
+    let shared = Arc::clone(process);
+    let workers = worker::spawn(&settings, move |context| work(Arc::clone(&shared), context));
+    let workers = workers.map_err(io_error("workers"))?;
+    let drain = workers.drain_handle();
+    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])
+        .map_err(io_error("signals"))?;
+    thread("signals", move || {
+        for signal in signals.forever() {
+            tracing::info!(signal, "draining");
+            drain.drain();
+        }
+    })?;
+    tracing::info!(workers = settings.count, "serving");
+    workers.join().map_err(io_error("workers"))
+}
+
+/// Finds out before the workers start whether every address can be listened on.
+fn check_addresses(settings: &Settings) -> Result<(), StartError> {
+    let fixed = [settings.client.http, settings.peer.listen, settings.ocsp_responder.listen, settings.admin.listen];
+    for address in fixed.into_iter().chain(settings.client.https) {
+        std::net::TcpListener::bind(address).map_err(io_error(&format!("listening on {address}")))?;
+    }
+    Ok(())
+}
+
+/// One worker: every port, served by tasks of its own.
+async fn work(process: Arc<Process>, context: WorkerContext) {
+    let settings = Arc::clone(&process.settings);
+    let state = WorkerState::new(process);
+    let client = http_settings(settings.client.idle_ms, true);
+    let peer = http_settings(settings.peer.idle_ms, settings.peer.pooled_connections);
+    let port = |address, tls, http: &Rc<ServerSettings>| Port {
+        address,
+        tls,
+        http: Rc::clone(http),
+        state: Rc::clone(&state),
+        context: context.clone(),
+    };
+    let clients = Rc::new(ClientProxy(Rc::clone(&state)));
+    if let Some(https) = settings.client.https {
+        context.spawn(port(https, Tls::Internal, &client).listen(Rc::clone(&clients)));
+    }
+    let servers = Rc::new(ServerProxy(Rc::clone(&state)));
+    context.spawn(port(settings.peer.listen, Tls::Peers, &peer).listen(servers));
+    let ocsp = Rc::new(OcspResponder::new(Arc::clone(&state.process)));
+    context.spawn(port(settings.ocsp_responder.listen, Tls::None, &client).listen(ocsp));
+    let admin = Rc::new(Admin::new(Arc::clone(&state.process)));
+    context.spawn(port(settings.admin.listen, Tls::None, &client).listen(admin));
+    port(settings.client.http, Tls::None, &client).listen(clients).await;
+}
+
+fn http_settings(idle_ms: u64, keep_alive: bool) -> Rc<ServerSettings> {
+    Rc::new(ServerSettings { idle_limit: Duration::from_millis(idle_ms), keep_alive, ..ServerSettings::default() })
+}
+
+/// Which TLS configuration of the current snapshot a port offers.
+#[derive(Debug, Clone, Copy)]
+enum Tls {
+    None,
+    Internal,
+    Peers,
+}
+
+/// A port of one worker.
+struct Port {
+    address: std::net::SocketAddr,
+    tls: Tls,
+    http: Rc<ServerSettings>,
+    state: Rc<WorkerState>,
+    context: WorkerContext,
+}
+
+impl Port {
+    async fn listen<H: Handler>(self, handler: Rc<H>) {
+        let listener = match Listener::bind(self.address, DEFAULT_BACKLOG) {
+            Ok(listener) => listener,
+            Err(error) => {
+                tracing::error!(address = %self.address, %error, "can't listen");
+                return;
+            }
+        };
+        let permits = Permits::new(self.state.process.settings.limits.max_connections);
+        let drain = self.context.drain();
+        let port = Rc::new(self);
+        let serve = |tcp, permit| {
+            let (port, handler) = (Rc::clone(&port), Rc::clone(&handler));
+            port.context.clone().spawn(async move {
+                port.serve(tcp, handler).await;
+                drop(permit);
+            });
+        };
+        listener.serve(&drain, permits, serve).await;
+    }
+
+    async fn serve<H: Handler>(&self, tcp: monoio::net::TcpStream, handler: Rc<H>) {
+        let stream = match self.config() {
+            Ok(None) => Stream::plain(tcp).map_err(handshake::HandshakeError::Io),
+            Ok(Some(config)) => {
+                handshake::accept(tcp, config, &self.state.process.handshakes, HANDSHAKE_LIMIT).await
+            }
+            Err(NoKey) => {
+                tracing::warn!(address = %self.address, "no TLS key is usable, connection closed");
+                return;
+            }
+        };
+        match stream {
+            Ok(stream) => serve_connection(stream, Rc::clone(&self.http), self.context.drain(), handler).await,
+            Err(error) => tracing::debug!(address = %self.address, %error, "no TLS connection"),
+        }
+    }
+
+    /// The TLS configuration of this moment; none for a plain port.
+    fn config(&self) -> Result<Option<Arc<rustls::ServerConfig>>, NoKey> {
+        let snapshot = self.state.process.current.take();
+        let config = match self.tls {
+            Tls::None => return Ok(None),
+            Tls::Internal => snapshot.tls.internal.as_ref().map(|internal| Arc::clone(&internal.server)),
+            Tls::Peers => snapshot.tls.peers.as_ref().map(|peers| Arc::clone(&peers.server)),
+        };
+        config.map(Some).ok_or(NoKey)
+    }
+}
+
+/// The key of a TLS port is not usable now.
+struct NoKey;
+
+fn thread(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
+    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(io_error(name))
+}
+
+fn io_error(what: &str) -> impl FnOnce(io::Error) -> StartError {
+    let what = what.to_owned();
+    move |source| StartError::Io { what, source }
+}

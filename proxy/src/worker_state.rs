@@ -1,0 +1,40 @@
+//! What one worker keeps between exchanges: connections, judgements, verified documents. Nothing of it is shared.
+
+use std::rc::Rc;
+use std::sync::Arc;
+
+use crate::exchange::verify::Verifier;
+use crate::net::{ConnectionPool, PoolSettings};
+use crate::peer_certificate::Judge;
+use crate::peers::Peers;
+use crate::process::Process;
+
+/// The state of a worker.
+#[derive(Debug)]
+pub struct WorkerState {
+    /// What all workers share.
+    pub process: Arc<Process>,
+    /// Security servers that we call.
+    pub peers: Peers,
+    /// Connections to services.
+    pub services: ConnectionPool,
+    /// Judgements of security servers that call us.
+    pub callers: Judge,
+    /// Signature documents that were verified.
+    pub verifier: Verifier,
+}
+
+impl WorkerState {
+    /// A worker that has done nothing yet. Call inside the worker: its pools sweep themselves there.
+    #[must_use]
+    pub fn new(process: Arc<Process>) -> Rc<Self> {
+        let peers = Peers::new(&process.settings.peer);
+        Rc::new(Self {
+            peers,
+            services: ConnectionPool::new(PoolSettings::default()),
+            callers: Judge::default(),
+            verifier: Verifier::default(),
+            process,
+        })
+    }
+}
