@@ -1,5 +1,14 @@
 //! `kiirtee config` as an operator runs it.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
 use std::path::Path;
 use std::process::{Command, Output};
 

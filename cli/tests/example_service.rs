@@ -1,5 +1,14 @@
 //! The example information system answers in every shape that the end-to-end tests rely on.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
+
 use std::net::SocketAddr;
 
 use cli::sandbox::service::{multipart, router};
