@@ -44,12 +44,12 @@ fn measure(log: &MessageLog, in_flight: usize) -> Result<(), Box<dyn Error>> {
             number += 1;
         }
         if let Some((since, answer)) = waiting.pop_front() {
-            answer.recv()??;
+            let _receipt = answer.recv()??;
             waits.push(since.elapsed());
         }
     }
     for (_, answer) in waiting {
-        answer.recv()??;
+        let _receipt = answer.recv()??;
     }
     let elapsed = started.elapsed().as_secs_f64();
     let figures = log.figures();
