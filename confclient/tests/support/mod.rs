@@ -17,7 +17,6 @@ use protocol_globalconf::anchor::{Anchor, AnchorSource};
 use protocol_globalconf::private_params::{ManagementService, PrivateParams};
 use protocol_globalconf::shared_params::{GlobalSettings, SharedParams, Source};
 use protocol_globalconf::signed_directory::{FilePart, UnsignedDirectory};
-use protocol_message::identifier::ClientId;
 use protocol_pki::algorithm::SignatureAlgorithm;
 use protocol_pki::digest::DigestAlgorithm;
 use protocol_pki::issue::Template;
@@ -161,7 +160,7 @@ impl Central {
             management_service: ManagementService {
                 auth_cert_reg_address: "https://cs/".to_owned(),
                 auth_cert_reg_cert: None,
-                provider: ClientId::for_member(instance, "GOV", "1"),
+                provider: format!("{instance}/GOV/1").parse().unwrap(),
             },
             time_stamping_interval_seconds: 60,
         };
