@@ -165,12 +165,12 @@ fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
         let side = side.label();
         let outcome = |outcome| OutcomeLabel { side, outcome };
         SideMetrics {
-            answered: exchanges.get_or_create(&outcome("answered")).clone(),
-            faulted: exchanges.get_or_create(&outcome("fault")).clone(),
-            running: running.get_or_create(&SideLabel { side }).clone(),
-            duration: duration.get_or_create(&SideLabel { side }).clone(),
-            verification_cache_hits: verifications.get_or_create(&outcome("cached")).clone(),
-            verification_cache_misses: verifications.get_or_create(&outcome("verified")).clone(),
+            answered: exchanges.get_or_create_owned(&outcome("answered")),
+            faulted: exchanges.get_or_create_owned(&outcome("fault")),
+            running: running.get_or_create_owned(&SideLabel { side }),
+            duration: duration.get_or_create_owned(&SideLabel { side }),
+            verification_cache_hits: verifications.get_or_create_owned(&outcome("cached")),
+            verification_cache_misses: verifications.get_or_create_owned(&outcome("verified")),
         }
     })
 }
