@@ -25,7 +25,7 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
 fn parse(exchange: &Exchange<'_>) -> Result<RequestPart, ExchangeError> {
     let head = &exchange.request.head;
     let instance = exchange.globalconf.instance();
-    let message_id = format!("{instance}-{}", uuid::Uuid::new_v4());
+    let message_id = uuid::Uuid::new_v4().to_string();
     let target = match head.target.query() {
         Some(query) => format!("{}?{query}", head.target.path()),
         None => head.target.path().to_owned(),
