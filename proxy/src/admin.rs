@@ -34,9 +34,17 @@ impl Admin {
 }
 
 impl Handler for Admin {
-    async fn handle(&self, request: Request, _: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
-        let (status, media_type, body) = self.answer(request.head.method.as_str(), request.head.target.path());
-        let head = ResponseHead::new(status).with("Content-Type", media_type).with("Cache-Control", "no-store");
+    async fn handle(
+        &self,
+        request: Request,
+        _: &mut Body,
+        responder: &mut Responder,
+    ) -> Result<(), HttpError> {
+        let (status, media_type, body) =
+            self.answer(request.head.method.as_str(), request.head.target.path());
+        let head = ResponseHead::new(status)
+            .with("Content-Type", media_type)
+            .with("Cache-Control", "no-store");
         responder.send_full(&head, body).await
     }
 }
@@ -44,7 +52,11 @@ impl Handler for Admin {
 impl Admin {
     fn answer(&self, method: &str, path: &str) -> (u16, &'static str, String) {
         match (method, path) {
-            ("GET" | "HEAD", "/metrics") => (200, OPEN_METRICS, metrics(&self.process, OffsetDateTime::now_utc())),
+            ("GET" | "HEAD", "/metrics") => (
+                200,
+                OPEN_METRICS,
+                metrics(&self.process, OffsetDateTime::now_utc()),
+            ),
             ("GET" | "HEAD", "/" | "/health") => {
                 let health = Health::of(&self.process, OffsetDateTime::now_utc());
                 (health.http_status(), "application/json", health.to_json())
@@ -59,12 +71,19 @@ impl Admin {
 #[must_use]
 pub fn metrics(process: &Process, now: OffsetDateTime) -> String {
     let metrics = &process.metrics;
-    metrics.spool_bytes.set(i64::try_from(process.spools.budget().used()).unwrap_or(i64::MAX));
+    metrics
+        .spool_bytes
+        .set(i64::try_from(process.spools.budget().used()).unwrap_or(i64::MAX));
     let records = process.log.figures().records;
-    metrics.records_logged.inc_by(records.saturating_sub(metrics.records_logged.get()));
+    metrics
+        .records_logged
+        .inc_by(records.saturating_sub(metrics.records_logged.get()));
     let snapshot = process.current.take();
     // An absent configuration is as good as one that expires now.
-    let expires = snapshot.globalconf.as_ref().map(|conf| conf.expires_at().unwrap_or(now));
+    let expires = snapshot
+        .globalconf
+        .as_ref()
+        .map(|conf| conf.expires_at().unwrap_or(now));
     let expires = expires.map_or(0.0, |at| at.unix_timestamp() as f64);
     metrics.global_configuration_expires.set(expires);
     metrics.render()
@@ -95,7 +114,11 @@ pub struct Check {
 
 impl Check {
     fn of(name: &'static str, result: Result<(), String>) -> Self {
-        Self { name, ok: result.is_ok(), reason: result.err() }
+        Self {
+            name,
+            ok: result.is_ok(),
+            reason: result.err(),
+        }
     }
 }
 
@@ -104,7 +127,10 @@ impl Health {
     #[must_use]
     pub fn of(process: &Process, now: OffsetDateTime) -> Self {
         let snapshot = process.current.take();
-        let valid = snapshot.valid_globalconf(now).map(drop).map_err(|error| error.to_string());
+        let valid = snapshot
+            .valid_globalconf(now)
+            .map(drop)
+            .map_err(|error| error.to_string());
         let checks = vec![
             Check::of("global_configuration", valid),
             Check::of("server_configuration", server_configuration(&snapshot)),
@@ -113,14 +139,26 @@ impl Health {
             Check::of("signing_keys", signing_keys(&snapshot, now)),
             time_stamping(process, now),
         ];
-        let status = if checks.iter().all(|check| check.ok) { "ok" } else { "failing" };
-        Self { status, checks, key_problems: snapshot.keys.problems.clone() }
+        let status = if checks.iter().all(|check| check.ok) {
+            "ok"
+        } else {
+            "failing"
+        };
+        Self {
+            status,
+            checks,
+            key_problems: snapshot.keys.problems.clone(),
+        }
     }
 
     /// 200, or 503 when something is amiss.
     #[must_use]
     pub fn http_status(&self) -> u16 {
-        if self.checks.iter().all(|check| check.ok) { 200 } else { 503 }
+        if self.checks.iter().all(|check| check.ok) {
+            200
+        } else {
+            503
+        }
     }
 
     fn to_json(&self) -> String {
@@ -138,7 +176,9 @@ fn server_configuration(snapshot: &Snapshot) -> Result<(), String> {
 
 fn signer(process: &Process) -> Result<(), String> {
     let connected = process.signer.is_connected();
-    connected.then_some(()).ok_or_else(|| "there is no connection with the signer".to_owned())
+    connected
+        .then_some(())
+        .ok_or_else(|| "there is no connection with the signer".to_owned())
 }
 
 fn authentication_key(snapshot: &Snapshot, now: OffsetDateTime) -> Result<(), String> {
@@ -148,20 +188,31 @@ fn authentication_key(snapshot: &Snapshot, now: OffsetDateTime) -> Result<(), St
 
 /// Every member with a registered client needs a key.
 fn signing_keys(snapshot: &Snapshot, now: OffsetDateTime) -> Result<(), String> {
-    let registered = snapshot.server.clients().filter(|(_, client)| client.is_registered());
+    let registered = snapshot
+        .server
+        .clients()
+        .filter(|(_, client)| client.is_registered());
     let members: BTreeSet<ClientId> = registered.map(|(id, _)| id.member()).collect();
-    let without = members.iter().filter(|member| snapshot.keys.signing(member, now).is_none());
+    let without = members
+        .iter()
+        .filter(|member| snapshot.keys.signing(member, now).is_none());
     let without: Vec<String> = without.map(ToString::to_string).collect();
     if without.is_empty() {
         return Ok(());
     }
-    Err(format!("no signing certificate is registered, valid and good by OCSP for {}", without.join(", ")))
+    Err(format!(
+        "no signing certificate is registered, valid and good by OCSP for {}",
+        without.join(", ")
+    ))
 }
 
 /// Failing time-stamps threaten, but stop exchanges only after the acceptable period (wire.md 5.2).
 fn time_stamping(process: &Process, now: OffsetDateTime) -> Check {
     let policy = process.log.time_stamping_policy();
-    let mut check = Check::of("time_stamping", policy.check(now).map_err(|refusal| refusal.to_string()));
+    let mut check = Check::of(
+        "time_stamping",
+        policy.check(now).map_err(|refusal| refusal.to_string()),
+    );
     if let (None, Some(since)) = (&check.reason, policy.failing_since()) {
         check.reason = Some(format!("time-stamping has been failing since {since}"));
     }

@@ -93,7 +93,11 @@ pub fn is_for(request: &Request) -> bool {
 ///
 /// # Errors
 /// When the answer can't be sent, or breaks off because the log can't be read further.
-pub async fn serve(worker: &WorkerState, request: &Request, responder: &mut Responder) -> Result<(), HttpError> {
+pub async fn serve(
+    worker: &WorkerState,
+    request: &Request,
+    responder: &mut Responder,
+) -> Result<(), HttpError> {
     let download = match request.head.target.path() {
         "/verificationconf" => start_verification_conf(worker),
         _ => start_containers(worker, request),
@@ -114,7 +118,13 @@ fn start_containers(worker: &WorkerState, request: &Request) -> Result<Download,
     let client = query::client(query)?;
     let process = Arc::clone(&worker.process);
     let snapshot = process.current.take();
-    authenticate(&snapshot, &process.settings.client, &client, &request.peer, OffsetDateTime::now_utc())?;
+    authenticate(
+        &snapshot,
+        &process.settings.client,
+        &client,
+        &request.peer,
+        OffsetDateTime::now_utc(),
+    )?;
     let query = AsicQuery::parse(query, client)?;
     Download::start(slot()?, move |out| containers::write(&process, &query, out))
 }
@@ -155,7 +165,11 @@ pub struct Slot(());
 fn slot() -> Result<Slot, DownloadError> {
     let taken = DOWNLOADS.fetch_add(1, Ordering::Relaxed);
     let slot = Slot(());
-    if taken < MAX_DOWNLOADS { Ok(slot) } else { Err(DownloadError::Busy) }
+    if taken < MAX_DOWNLOADS {
+        Ok(slot)
+    } else {
+        Err(DownloadError::Busy)
+    }
 }
 
 impl Drop for Slot {

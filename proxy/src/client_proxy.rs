@@ -49,7 +49,12 @@ struct Exchange<'a> {
 }
 
 impl Handler for ClientProxy {
-    async fn handle(&self, request: Request, body: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
+    async fn handle(
+        &self,
+        request: Request,
+        body: &mut Body,
+        responder: &mut Responder,
+    ) -> Result<(), HttpError> {
         let path = request.head.target.path();
         match (request.head.method.as_str(), path) {
             _ if path.starts_with(REST_PATH_PREFIX) => self.rest(&request, body, responder).await,
@@ -64,7 +69,12 @@ impl Handler for ClientProxy {
 }
 
 impl ClientProxy {
-    async fn rest(&self, request: &Request, body: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
+    async fn rest(
+        &self,
+        request: &Request,
+        body: &mut Body,
+        responder: &mut Responder,
+    ) -> Result<(), HttpError> {
         let counted = Counted::begin(&self.0);
         let outcome = match begin(&self.0, request) {
             Ok(exchange) => rest::exchange(&exchange, body).await,
@@ -77,7 +87,12 @@ impl ClientProxy {
         }
     }
 
-    async fn soap(&self, request: &Request, body: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
+    async fn soap(
+        &self,
+        request: &Request,
+        body: &mut Body,
+        responder: &mut Responder,
+    ) -> Result<(), HttpError> {
         let counted = Counted::begin(&self.0);
         let outcome = match begin_soap(&self.0, request) {
             Ok(exchange) => soap::exchange(&exchange, body).await,
@@ -100,7 +115,10 @@ struct Counted<'a> {
 impl<'a> Counted<'a> {
     fn begin(worker: &'a WorkerState) -> Self {
         worker.process.metrics.side(Side::ClientProxy).running.inc();
-        Self { worker, began: Instant::now() }
+        Self {
+            worker,
+            began: Instant::now(),
+        }
     }
 
     fn end(self, answered: bool) {
@@ -116,10 +134,20 @@ fn begin<'a>(worker: &'a WorkerState, request: &'a Request) -> Result<Exchange<'
     let snapshot = worker.process.current.take();
     let globalconf = Arc::clone(snapshot.valid_globalconf(at)?);
     let authentication = snapshot.keys.authentication(at).cloned();
-    let (authentication, tls) =
-        authentication.zip(snapshot.tls.peers.clone()).ok_or(ExchangeError::NoAuthenticationKey)?;
+    let (authentication, tls) = authentication
+        .zip(snapshot.tls.peers.clone())
+        .ok_or(ExchangeError::NoAuthenticationKey)?;
     let request_id = uuid::Uuid::new_v4().to_string();
-    Ok(Exchange { worker, request, snapshot, globalconf, authentication, tls, at, request_id })
+    Ok(Exchange {
+        worker,
+        request,
+        snapshot,
+        globalconf,
+        authentication,
+        tls,
+        at,
+        request_id,
+    })
 }
 
 /// As [`begin`], and SOAP must be posted.
@@ -134,7 +162,13 @@ impl Exchange<'_> {
     /// The sender must be a registered client and satisfy its connection mode.
     fn authenticate(&self, client: &ClientId) -> Result<(), ExchangeError> {
         let settings = &self.worker.process.settings.client;
-        Ok(authenticate::authenticate(&self.snapshot, settings, client, &self.request.peer, self.at)?)
+        Ok(authenticate::authenticate(
+            &self.snapshot,
+            settings,
+            client,
+            &self.request.peer,
+            self.at,
+        )?)
     }
 
     /// A connection to a server of the provider, verified to be one.
@@ -144,10 +178,15 @@ impl Exchange<'_> {
         only: Option<&SecurityServerId>,
     ) -> Result<PooledConnection, ExchangeError> {
         let hosts = route::route(&self.globalconf, provider, only)?;
-        let destination = Destination { hosts: &hosts, provider };
+        let destination = Destination {
+            hosts: &hosts,
+            provider,
+        };
         let trust = (&*self.globalconf, &*self.tls);
         let peers = &self.worker.peers;
-        Ok(peers.connect(&self.worker.process, &self.snapshot, trust, destination, self.at).await?)
+        Ok(peers
+            .connect(&self.worker.process, &self.snapshot, trust, destination, self.at)
+            .await?)
     }
 
     /// The head of the transport message (wire.md 2.1).

@@ -46,12 +46,17 @@ pub struct PartDigests(Vec<PartDigest>);
 impl PartDigests {
     /// Adds the message itself.
     pub fn message(&mut self, algorithm: DigestAlgorithm, digest: &Digest) {
-        self.0.push(PartDigest::new(protocol_signature::file_name::MESSAGE, algorithm, digest));
+        self.0.push(PartDigest::new(
+            protocol_signature::file_name::MESSAGE,
+            algorithm,
+            digest,
+        ));
     }
 
     /// Adds the attachment with this number, from 1; a REST body is attachment 1.
     pub fn attachment(&mut self, number: usize, algorithm: DigestAlgorithm, digest: &Digest) {
-        self.0.push(PartDigest::new(format!("/attachment{number}"), algorithm, digest));
+        self.0
+            .push(PartDigest::new(format!("/attachment{number}"), algorithm, digest));
     }
 
     /// All of them.

@@ -33,7 +33,10 @@ fn received(error: &ExchangeError) -> Option<Fault> {
         ExchangeError::InService(inner) | ExchangeError::WhileSending(inner) => received(inner),
         ExchangeError::ByClient(inner) => {
             let fault = received(inner)?;
-            Some(Fault::new(fault.code.by_client(), fault.message).with_detail(fault.detail.unwrap_or_default()))
+            Some(
+                Fault::new(fault.code.by_client(), fault.message)
+                    .with_detail(fault.detail.unwrap_or_default()),
+            )
         }
         _ => None,
     }

@@ -12,7 +12,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Client proxy and server proxy of a Kiirtee security server.
 #[derive(Debug, Parser)]
-#[command(version, after_help = "Exit codes: 0 stopped in order, 1 failed, 2 unusable settings.\n\nExample:\n  kiirtee-proxy run --config /etc/kiirtee/proxy.toml")]
+#[command(
+    version,
+    after_help = "Exit codes: 0 stopped in order, 1 failed, 2 unusable settings.\n\nExample:\n  kiirtee-proxy run --config /etc/kiirtee/proxy.toml"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -53,8 +56,14 @@ fn main() -> ExitCode {
 
 fn start_logging(json: bool) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if json { builder.json().init() } else { builder.with_ansi(false).init() }
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    if json {
+        builder.json().init()
+    } else {
+        builder.with_ansi(false).init()
+    }
 }
 
 fn read(config: &std::path::Path) -> Result<Settings, ExitCode> {

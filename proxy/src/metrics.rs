@@ -99,16 +99,32 @@ impl Metrics {
         Self {
             client_proxy,
             server_proxy,
-            peer_handshakes: counter(&mut registry, "peer_handshakes", "TLS handshakes begun with peers"),
+            peer_handshakes: counter(
+                &mut registry,
+                "peer_handshakes",
+                "TLS handshakes begun with peers",
+            ),
             peer_connections_reused: counter(
                 &mut registry,
                 "peer_connections_reused",
                 "Exchanges over a peer connection that was open already",
             ),
-            records_logged: counter(&mut registry, "records_logged", "Records appended to the message log"),
+            records_logged: counter(
+                &mut registry,
+                "records_logged",
+                "Records appended to the message log",
+            ),
             time_stamps: counter(&mut registry, "time_stamps", "Time-stamps obtained"),
-            time_stamp_failures: counter(&mut registry, "time_stamp_failures", "Failed rounds of time-stamping"),
-            last_time_stamp: seconds(&mut registry, "last_time_stamp", "When the last time-stamp was obtained"),
+            time_stamp_failures: counter(
+                &mut registry,
+                "time_stamp_failures",
+                "Failed rounds of time-stamping",
+            ),
+            last_time_stamp: seconds(
+                &mut registry,
+                "last_time_stamp",
+                "When the last time-stamp was obtained",
+            ),
             oldest_unstamped_age: seconds(
                 &mut registry,
                 "oldest_unstamped_record_age",
@@ -154,13 +170,27 @@ impl SideMetrics {
 fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
     let exchanges = Family::<OutcomeLabel, Counter>::default();
     let running = Family::<SideLabel, Gauge>::default();
-    let duration =
-        Family::<SideLabel, Histogram>::new_with_constructor(|| Histogram::new(exponential_buckets(0.000_5, 2.0, 18)));
+    let duration = Family::<SideLabel, Histogram>::new_with_constructor(|| {
+        Histogram::new(exponential_buckets(0.000_5, 2.0, 18))
+    });
     let verifications = Family::<OutcomeLabel, Counter>::default();
-    registry.register("exchanges", "Exchanges by half of the server and outcome", exchanges.clone());
+    registry.register(
+        "exchanges",
+        "Exchanges by half of the server and outcome",
+        exchanges.clone(),
+    );
     registry.register("exchanges_running", "Exchanges under way", running.clone());
-    registry.register_with_unit("exchange_duration", "Time of an exchange", Unit::Seconds, duration.clone());
-    registry.register("signature_verifications", "Signature documents by source of the verdict", verifications.clone());
+    registry.register_with_unit(
+        "exchange_duration",
+        "Time of an exchange",
+        Unit::Seconds,
+        duration.clone(),
+    );
+    registry.register(
+        "signature_verifications",
+        "Signature documents by source of the verdict",
+        verifications.clone(),
+    );
     [Side::ClientProxy, Side::ServerProxy].map(|side| {
         let side = side.label();
         let outcome = |outcome| OutcomeLabel { side, outcome };
@@ -200,10 +230,20 @@ mod tests {
     #[test]
     fn counts_each_side_apart() {
         let metrics = Metrics::new();
-        metrics.side(Side::ClientProxy).finished(true, Duration::from_millis(3));
-        metrics.side(Side::ServerProxy).finished(false, Duration::from_millis(3));
+        metrics
+            .side(Side::ClientProxy)
+            .finished(true, Duration::from_millis(3));
+        metrics
+            .side(Side::ServerProxy)
+            .finished(false, Duration::from_millis(3));
         let text = metrics.render();
-        assert!(text.contains(r#"xroad_exchanges_total{side="client_proxy",outcome="answered"} 1"#), "{text}");
-        assert!(text.contains(r#"xroad_exchanges_total{side="server_proxy",outcome="fault"} 1"#), "{text}");
+        assert!(
+            text.contains(r#"xroad_exchanges_total{side="client_proxy",outcome="answered"} 1"#),
+            "{text}"
+        );
+        assert!(
+            text.contains(r#"xroad_exchanges_total{side="server_proxy",outcome="fault"} 1"#),
+            "{text}"
+        );
     }
 }

@@ -75,8 +75,14 @@ impl Presented {
         let Some((leaf, others)) = certificates.split_first().filter(|_| count <= MAX_PRESENTED) else {
             return Err(CertificateRejected::Presented(count));
         };
-        let intermediates = others.iter().map(|der| Certificate::from_der(der)).collect::<Result<_, _>>()?;
-        Ok(Self { leaf: Certificate::from_der(leaf)?, intermediates })
+        let intermediates = others
+            .iter()
+            .map(|der| Certificate::from_der(der))
+            .collect::<Result<_, _>>()?;
+        Ok(Self {
+            leaf: Certificate::from_der(leaf)?,
+            intermediates,
+        })
     }
 
     /// The certificates that need an OCSP response: the leaf and the intermediates of its chain.
@@ -89,7 +95,9 @@ impl Presented {
         instance: &str,
         at: OffsetDateTime,
     ) -> Result<Vec<Certificate>, CertificateRejected> {
-        let chain = globalconf.chain(&self.leaf, &self.intermediates, instance, at).map_err(StatusError::Chain)?;
+        let chain = globalconf
+            .chain(&self.leaf, &self.intermediates, instance, at)
+            .map_err(StatusError::Chain)?;
         Ok(chain.without_anchor().to_vec())
     }
 }
@@ -102,7 +110,9 @@ pub struct Judge {
 
 impl Default for Judge {
     fn default() -> Self {
-        Self { good_until: RefCell::new(LruCache::new(REMEMBERED)) }
+        Self {
+            good_until: RefCell::new(LruCache::new(REMEMBERED)),
+        }
     }
 }
 
@@ -120,7 +130,11 @@ impl Judge {
         at: OffsetDateTime,
     ) -> Result<(), CertificateRejected> {
         let key = key(presented, responses, &member.instance, globalconf);
-        let known = self.good_until.borrow_mut().get(&key).is_some_and(|until| *until >= at);
+        let known = self
+            .good_until
+            .borrow_mut()
+            .get(&key)
+            .is_some_and(|until| *until >= at);
         if !known {
             let until = status(presented, responses, &member.instance, globalconf, at)?;
             self.good_until.borrow_mut().put(key, until);
@@ -144,8 +158,13 @@ fn status(
     if !presented.leaf.may_authenticate() {
         return Err(CertificateRejected::NotForAuthentication);
     }
-    let chain = globalconf.chain(&presented.leaf, &presented.intermediates, instance, at).map_err(StatusError::Chain)?;
-    let responses = responses.iter().map(|der| Response::from_der(der.as_ref())).collect::<Result<Vec<_>, _>>();
+    let chain = globalconf
+        .chain(&presented.leaf, &presented.intermediates, instance, at)
+        .map_err(StatusError::Chain)?;
+    let responses = responses
+        .iter()
+        .map(|der| Response::from_der(der.as_ref()))
+        .collect::<Result<Vec<_>, _>>();
     let responses = responses.map_err(CertificateRejected::OcspMalformed)?;
     Ok(globalconf.chain_status(&chain, &responses, at)?)
 }
@@ -159,8 +178,12 @@ fn key(
 ) -> Digest {
     let mut hasher = DigestAlgorithm::Sha256.hasher();
     hasher.update(&globalconf.serial().to_le_bytes());
-    let certificates = std::iter::once(&presented.leaf).chain(&presented.intermediates).map(Certificate::as_der);
-    let pieces = certificates.chain(responses.iter().map(AsRef::as_ref)).chain([instance.as_bytes()]);
+    let certificates = std::iter::once(&presented.leaf)
+        .chain(&presented.intermediates)
+        .map(Certificate::as_der);
+    let pieces = certificates
+        .chain(responses.iter().map(AsRef::as_ref))
+        .chain([instance.as_bytes()]);
     for piece in pieces {
         hasher.update(&(piece.len() as u64).to_le_bytes());
         hasher.update(piece);

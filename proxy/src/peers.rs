@@ -84,7 +84,6 @@ pub struct Destination<'a> {
     pub provider: &'a ClientId,
 }
 
-
 impl Peers {
     /// No connections yet.
     #[must_use]
@@ -113,7 +112,15 @@ impl Peers {
         if addresses.is_empty() {
             return Err(PeerError::NoAddress(destination.hosts.to_vec()));
         }
-        let visit = Visit { peers: self, process, snapshot, globalconf, tls, provider: destination.provider, at };
+        let visit = Visit {
+            peers: self,
+            process,
+            snapshot,
+            globalconf,
+            tls,
+            provider: destination.provider,
+            at,
+        };
         let mut limit = process.settings.peer.connect_timeout();
         loop {
             let failed = match visit.one_of(&addresses, limit).await {
@@ -153,22 +160,34 @@ impl Visit<'_> {
         if let Some(connection) = self.pooled(addresses) {
             self.process.metrics.peer_connections_reused.inc();
             let address = connection.key().address;
-            self.verify(&connection, address).await.map_err(|error| (Some(address), error))?;
+            self.verify(&connection, address)
+                .await
+                .map_err(|error| (Some(address), error))?;
             return Ok(connection);
         }
         let connected = self.peers.race.connect(addresses, limit).await;
         let (address, tcp) = connected.map_err(|error| (None, error.into()))?;
-        self.handshake(address, tcp, limit).await.map_err(|error| (Some(address), error))
+        self.handshake(address, tcp, limit)
+            .await
+            .map_err(|error| (Some(address), error))
     }
 
     fn pooled(&self, addresses: &[SocketAddr]) -> Option<PooledConnection> {
         let winner = self.peers.race.winner_of(addresses);
-        let order = winner.iter().chain(addresses.iter().filter(|address| Some(**address) != winner));
-        order.copied().find_map(|address| self.peers.pool.checkout(&self.key(address)))
+        let order = winner
+            .iter()
+            .chain(addresses.iter().filter(|address| Some(**address) != winner));
+        order
+            .copied()
+            .find_map(|address| self.peers.pool.checkout(&self.key(address)))
     }
 
     const fn key(&self, address: SocketAddr) -> PoolKey {
-        PoolKey { address, name: None, identity: self.tls.generation }
+        PoolKey {
+            address,
+            name: None,
+            identity: self.tls.generation,
+        }
     }
 
     async fn handshake(
@@ -195,12 +214,21 @@ impl Visit<'_> {
     /// Whether this is a server of the provider, now (wire.md 2.7).
     async fn verify(&self, connection: &PooledConnection, address: SocketAddr) -> Result<(), PeerError> {
         let rejected = |source| PeerError::Rejected { address, source };
-        let certificates = connection.peer().tls.as_ref().map_or(&[][..], |tls| &tls.certificates);
+        let certificates = connection
+            .peer()
+            .tls
+            .as_ref()
+            .map_or(&[][..], |tls| &tls.certificates);
         let presented = Presented::read(certificates).map_err(rejected)?;
-        let needed =
-            presented.needing_status(self.globalconf, &self.provider.instance, self.at).map_err(rejected)?;
+        let needed = presented
+            .needing_status(self.globalconf, &self.provider.instance, self.at)
+            .map_err(rejected)?;
         let service = SocketAddr::new(address.ip(), self.process.settings.peer.ocsp_responder_port);
-        let responses = self.peers.ocsp.of(&needed, &self.snapshot.keys, service, self.globalconf, self.at).await;
+        let responses = self
+            .peers
+            .ocsp
+            .of(&needed, &self.snapshot.keys, service, self.globalconf, self.at)
+            .await;
         let responses = responses.map_err(|source| PeerError::Ocsp { address, source })?;
         self.peers
             .judge

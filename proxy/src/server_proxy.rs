@@ -42,7 +42,12 @@ struct Exchange<'a> {
 }
 
 impl Handler for ServerProxy {
-    async fn handle(&self, request: Request, body: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
+    async fn handle(
+        &self,
+        request: Request,
+        body: &mut Body,
+        responder: &mut Responder,
+    ) -> Result<(), HttpError> {
         let (process, began) = (&self.0.process, Instant::now());
         let metrics = process.metrics.side(Side::ServerProxy);
         if !process.settings.peer.pooled_connections {
@@ -75,11 +80,27 @@ fn begin<'a>(worker: &'a WorkerState, request: &'a Request) -> Result<Exchange<'
     }
     let snapshot = worker.process.current.take();
     let globalconf = Arc::clone(snapshot.valid_globalconf(at)?);
-    let oldest = worker.process.settings.peer.server_min_supported_client_version.as_deref();
+    let oldest = worker
+        .process
+        .settings
+        .peer
+        .server_min_supported_client_version
+        .as_deref();
     version::check(oldest, request.head.headers.get(header::PROXY_VERSION))?;
-    let algorithm = request.head.headers.get(header::HASH_ALGORITHM).and_then(DigestAlgorithm::from_name);
+    let algorithm = request
+        .head
+        .headers
+        .get(header::HASH_ALGORITHM)
+        .and_then(DigestAlgorithm::from_name);
     let algorithm = algorithm.ok_or(ExchangeError::HashAlgorithm)?;
-    Ok(Exchange { worker, request, snapshot, globalconf, algorithm, at })
+    Ok(Exchange {
+        worker,
+        request,
+        snapshot,
+        globalconf,
+        algorithm,
+        at,
+    })
 }
 
 impl Exchange<'_> {
@@ -106,8 +127,16 @@ impl Exchange<'_> {
 
     /// The calling server's certificates.
     fn caller<'c>(&'c self, ocsp_responses: &'c [Vec<u8>]) -> peer::Caller<'c> {
-        let certificates = self.request.peer.tls.as_ref().map_or(&[][..], |tls| &tls.certificates);
-        peer::Caller { certificates, ocsp_responses }
+        let certificates = self
+            .request
+            .peer
+            .tls
+            .as_ref()
+            .map_or(&[][..], |tls| &tls.certificates);
+        peer::Caller {
+            certificates,
+            ocsp_responses,
+        }
     }
 
     /// Begins the response: what fails from here on is told inside the message (wire.md 2.4).
@@ -128,7 +157,12 @@ impl Exchange<'_> {
     }
 
     /// Ends a response that was begun with a fault in place of its signature.
-    async fn fail(&self, responder: &mut Responder, outgoing: Outgoing, error: ExchangeError) -> ExchangeError {
+    async fn fail(
+        &self,
+        responder: &mut Responder,
+        outgoing: Outgoing,
+        error: ExchangeError,
+    ) -> ExchangeError {
         let fault = fault::of(&error, Side::ServerProxy);
         log_fault(self.request, &error, &fault);
         match outgoing.fail(responder.body(), &fault).await {
@@ -139,10 +173,16 @@ impl Exchange<'_> {
 }
 
 /// A fault before the response began: HTTP 200 with the fault as its body, for REST too (wire.md 2.4).
-async fn refuse(responder: &mut Responder, request: &Request, error: &ExchangeError) -> Result<(), HttpError> {
+async fn refuse(
+    responder: &mut Responder,
+    request: &Request,
+    error: &ExchangeError,
+) -> Result<(), HttpError> {
     let fault = fault::of(error, Side::ServerProxy);
     log_fault(request, error, &fault);
-    let head = ResponseHead::new(200).with("Content-Type", SOAP_FAULT_CONTENT_TYPE).with("SOAPAction", "");
+    let head = ResponseHead::new(200)
+        .with("Content-Type", SOAP_FAULT_CONTENT_TYPE)
+        .with("SOAPAction", "");
     responder.send_full(&head, Bytes::from(fault.to_soap_xml())).await
 }
 

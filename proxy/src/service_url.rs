@@ -30,7 +30,13 @@ impl<'a> ServiceUrl<'a> {
         let (host, port) = split_port(authority)?;
         let port = port.unwrap_or(if tls { 443 } else { 80 });
         let clean = !host.is_empty() && !authority.contains(['@', ' ']) && !url.contains(char::is_control);
-        clean.then_some(Self { tls, host, port, authority, path })
+        clean.then_some(Self {
+            tls,
+            host,
+            port,
+            authority,
+            path,
+        })
     }
 }
 
@@ -61,14 +67,28 @@ mod tests {
     #[test]
     fn takes_urls_apart() {
         let url = ServiceUrl::parse("https://example.org/a/b?c=d").unwrap();
-        assert_eq!((url.tls, url.host, url.port, url.path), (true, "example.org", 443, "/a/b?c=d"));
+        assert_eq!(
+            (url.tls, url.host, url.port, url.path),
+            (true, "example.org", 443, "/a/b?c=d")
+        );
         let url = ServiceUrl::parse("http://[::1]:8081").unwrap();
-        assert_eq!((url.host, url.port, url.authority, url.path), ("[::1]", 8081, "[::1]:8081", ""));
+        assert_eq!(
+            (url.host, url.port, url.authority, url.path),
+            ("[::1]", 8081, "[::1]:8081", "")
+        );
     }
 
     #[test]
     fn refuses_what_is_no_service() {
-        for bad in ["", "example.org/x", "ftp://x/", "http://", "http://u@h/", "http://h:99999/", "http://h\r\n/"] {
+        for bad in [
+            "",
+            "example.org/x",
+            "ftp://x/",
+            "http://",
+            "http://u@h/",
+            "http://h:99999/",
+            "http://h\r\n/",
+        ] {
             assert_eq!(ServiceUrl::parse(bad), None, "{bad:?}");
         }
     }

@@ -234,10 +234,14 @@ impl Settings {
     /// # Errors
     /// [`SettingsError`] names the file or the setting and what was expected.
     pub fn read(path: &Path) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-        let settings: Self = toml::from_str(&text)
-            .map_err(|source| SettingsError::Malformed { path: path.to_owned(), source: Box::new(source) })?;
+        let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        let settings: Self = toml::from_str(&text).map_err(|source| SettingsError::Malformed {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })?;
         settings.check()?;
         Ok(settings)
     }
@@ -285,7 +289,8 @@ impl PeerSettings {
     /// The time-out of waiting for a provider's server, if any.
     #[must_use]
     pub fn response_timeout(&self) -> Option<Duration> {
-        (self.client_httpclient_timeout_ms > 0).then(|| Duration::from_millis(self.client_httpclient_timeout_ms))
+        (self.client_httpclient_timeout_ms > 0)
+            .then(|| Duration::from_millis(self.client_httpclient_timeout_ms))
     }
 
     /// The time-out of connecting to a provider's server.

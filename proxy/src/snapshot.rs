@@ -52,7 +52,10 @@ impl Snapshot {
     #[must_use]
     pub fn addresses_of(&self, host: &str) -> Vec<IpAddr> {
         let literal = host.trim_start_matches('[').trim_end_matches(']').parse();
-        literal.map_or_else(|_| self.addresses.get(host).cloned().unwrap_or_default(), |address| vec![address])
+        literal.map_or_else(
+            |_| self.addresses.get(host).cloned().unwrap_or_default(),
+            |address| vec![address],
+        )
     }
 
     /// The global configuration, if it may be used at `at`: every exchange begins with this (wire.md 6.1, 6.2).

@@ -42,7 +42,10 @@ impl SpoolBudget {
     /// A budget of `limit` bytes.
     #[must_use]
     pub const fn new(limit: u64) -> Self {
-        Self { limit, used: AtomicU64::new(0) }
+        Self {
+            limit,
+            used: AtomicU64::new(0),
+        }
     }
 
     /// Bytes taken now.
@@ -76,7 +79,10 @@ impl Spools {
     /// Spools whose files go to `dir`, which must exist.
     #[must_use]
     pub fn new(dir: &Path, limit: u64) -> Self {
-        Self { dir: dir.into(), budget: Arc::new(SpoolBudget::new(limit)) }
+        Self {
+            dir: dir.into(),
+            budget: Arc::new(SpoolBudget::new(limit)),
+        }
     }
 
     /// The budget that all these spools share.
@@ -88,7 +94,13 @@ impl Spools {
     /// A new, empty spool.
     #[must_use]
     pub fn spool(&self) -> Spool {
-        Spool { spools: self.clone(), memory: Vec::new(), file: None, length: 0, charged: 0 }
+        Spool {
+            spools: self.clone(),
+            memory: Vec::new(),
+            file: None,
+            length: 0,
+            charged: 0,
+        }
     }
 }
 
@@ -140,7 +152,11 @@ impl Spool {
             Some(file) => Content::File(Rc::new(file)),
             None => Content::Memory(Bytes::from(std::mem::take(&mut self.memory))),
         };
-        Ok(Spooled { content, length: self.length, _spool: Rc::new(self) })
+        Ok(Spooled {
+            content,
+            length: self.length,
+            _spool: Rc::new(self),
+        })
     }
 
     /// Moves what is in memory to the file.
@@ -152,7 +168,9 @@ impl Spool {
         self.charged += length;
         let file = match &self.file {
             Some(file) => file,
-            None => self.file.insert(File::from_std(tempfile::tempfile_in(&self.spools.dir)?)?),
+            None => self
+                .file
+                .insert(File::from_std(tempfile::tempfile_in(&self.spools.dir)?)?),
         };
         let (result, mut bytes) = file.write_all_at(bytes, offset).await;
         result?;
@@ -199,7 +217,10 @@ impl Spooled {
     /// Reads from the start.
     #[must_use]
     pub fn reader(&self) -> SpoolReader {
-        SpoolReader { spooled: self.clone(), offset: 0 }
+        SpoolReader {
+            spooled: self.clone(),
+            offset: 0,
+        }
     }
 }
 
@@ -252,7 +273,9 @@ mod tests {
     }
 
     fn block_on<F: Future>(future: F) -> F::Output {
-        let mut runtime = monoio::RuntimeBuilder::<monoio::FusionDriver>::new().build().unwrap();
+        let mut runtime = monoio::RuntimeBuilder::<monoio::FusionDriver>::new()
+            .build()
+            .unwrap();
         runtime.block_on(future)
     }
 
@@ -282,7 +305,10 @@ mod tests {
             let mut spool = spools.spool();
             let mut refused = false;
             for _ in 0..10 {
-                refused |= matches!(spool.write(&[7; 100_000]).await, Err(SpoolError::Full { limit: 300_000 }));
+                refused |= matches!(
+                    spool.write(&[7; 100_000]).await,
+                    Err(SpoolError::Full { limit: 300_000 })
+                );
             }
             assert!(refused);
             drop(spool);

@@ -95,15 +95,27 @@ pub fn run(settings: Settings) -> Result<(), StartError> {
     Ok(())
 }
 
-fn process(settings: &Arc<Settings>, time_stamper: time_stamping::TimeStamper) -> Result<Process, StartError> {
-    for path in [settings.data_dir.clone(), settings.spool_dir(), settings.message_log_dir()] {
+fn process(
+    settings: &Arc<Settings>,
+    time_stamper: time_stamping::TimeStamper,
+) -> Result<Process, StartError> {
+    for path in [
+        settings.data_dir.clone(),
+        settings.spool_dir(),
+        settings.message_log_dir(),
+    ] {
         std::fs::create_dir_all(&path).map_err(|source| StartError::Folder { path, source })?;
     }
     let log = &settings.message_log;
     let period = i64::try_from(log.acceptable_timestamp_failure_period).unwrap_or(i64::MAX);
-    let time_stamping =
-        Rules { acceptable_failure_period: time::Duration::seconds(period), immediately: log.timestamp_immediately };
-    let log_settings = storage::message_log::Settings { time_stamping, ..Default::default() };
+    let time_stamping = Rules {
+        acceptable_failure_period: time::Duration::seconds(period),
+        immediately: log.timestamp_immediately,
+    };
+    let log_settings = storage::message_log::Settings {
+        time_stamping,
+        ..Default::default()
+    };
     Ok(Process {
         log: MessageLog::open(&settings.message_log_dir(), log_settings)?,
         signer: signer_client::Client::connect(&settings.signer_socket),
@@ -120,7 +132,13 @@ fn process(settings: &Arc<Settings>, time_stamper: time_stamping::TimeStamper) -
 fn watcher(process: &Process) -> Result<Watcher, StartError> {
     let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let factory = TlsFactory::new(process.signer.clone(), provider, Arc::downgrade(&process.current));
-    let internal = process.settings.client.tls_certificate.as_deref().map(read_certificate).transpose()?;
+    let internal = process
+        .settings
+        .client
+        .tls_certificate
+        .as_deref()
+        .map(read_certificate)
+        .transpose()?;
     let mut watcher = Watcher::new(
         Arc::clone(&process.settings),
         ServerConfiguration::open(&process.settings.server_configuration)?,
@@ -134,9 +152,13 @@ fn watcher(process: &Process) -> Result<Watcher, StartError> {
 }
 
 fn read_certificate(path: &Path) -> Result<Certificate, StartError> {
-    let bytes = std::fs::read(path).map_err(io_error(&format!("internal TLS certificate {}", path.display())))?;
+    let bytes =
+        std::fs::read(path).map_err(io_error(&format!("internal TLS certificate {}", path.display())))?;
     let certificate = Certificate::from_der_or_pem(&bytes);
-    certificate.map_err(|source| StartError::Certificate { path: path.to_owned(), source })
+    certificate.map_err(|source| StartError::Certificate {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// Serves on worker threads until told to stop and drained.
@@ -154,8 +176,9 @@ fn serve(process: &Arc<Process>) -> Result<(), StartError> {
     let workers = worker::spawn(&settings, move |context| work(Arc::clone(&shared), context));
     let workers = workers.map_err(io_error("workers"))?;
     let drain = workers.drain_handle();
-    let mut signals = signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])
-        .map_err(io_error("signals"))?;
+    let mut signals =
+        signal_hook::iterator::Signals::new([signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT])
+            .map_err(io_error("signals"))?;
     thread("signals", move || {
         for signal in signals.forever() {
             tracing::info!(signal, "draining");
@@ -168,7 +191,12 @@ fn serve(process: &Arc<Process>) -> Result<(), StartError> {
 
 /// Finds out before the workers start whether every address can be listened on.
 fn check_addresses(settings: &Settings) -> Result<(), StartError> {
-    let fixed = [settings.client.http, settings.peer.listen, settings.ocsp_responder.listen, settings.admin.listen];
+    let fixed = [
+        settings.client.http,
+        settings.peer.listen,
+        settings.ocsp_responder.listen,
+        settings.admin.listen,
+    ];
     for address in fixed.into_iter().chain(settings.client.https) {
         std::net::TcpListener::bind(address).map_err(io_error(&format!("listening on {address}")))?;
     }
@@ -198,11 +226,17 @@ async fn work(process: Arc<Process>, context: WorkerContext) {
     context.spawn(port(settings.ocsp_responder.listen, Tls::None, &client).listen(ocsp));
     let admin = Rc::new(Admin::new(Arc::clone(&state.process)));
     context.spawn(port(settings.admin.listen, Tls::None, &client).listen(admin));
-    port(settings.client.http, Tls::None, &client).listen(clients).await;
+    port(settings.client.http, Tls::None, &client)
+        .listen(clients)
+        .await;
 }
 
 fn http_settings(idle_ms: u64, keep_alive: bool) -> Rc<ServerSettings> {
-    Rc::new(ServerSettings { idle_limit: Duration::from_millis(idle_ms), keep_alive, ..ServerSettings::default() })
+    Rc::new(ServerSettings {
+        idle_limit: Duration::from_millis(idle_ms),
+        keep_alive,
+        ..ServerSettings::default()
+    })
 }
 
 /// Which TLS configuration of the current snapshot a port offers.
@@ -256,7 +290,9 @@ impl Port {
             }
         };
         match stream {
-            Ok(stream) => serve_connection(stream, Rc::clone(&self.http), self.context.drain(), handler).await,
+            Ok(stream) => {
+                serve_connection(stream, Rc::clone(&self.http), self.context.drain(), handler).await
+            }
             Err(error) => tracing::debug!(address = %self.address, %error, "no TLS connection"),
         }
     }
@@ -266,7 +302,11 @@ impl Port {
         let snapshot = self.state.process.current.take();
         let config = match self.tls {
             Tls::None => return Ok(None),
-            Tls::Internal => snapshot.tls.internal.as_ref().map(|internal| Arc::clone(&internal.server)),
+            Tls::Internal => snapshot
+                .tls
+                .internal
+                .as_ref()
+                .map(|internal| Arc::clone(&internal.server)),
             Tls::Peers => snapshot.tls.peers.as_ref().map(|peers| Arc::clone(&peers.server)),
         };
         config.map(Some).ok_or(NoKey)
@@ -277,7 +317,10 @@ impl Port {
 struct NoKey;
 
 fn thread(name: &'static str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StartError> {
-    std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(io_error(name))
+    std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(run)
+        .map_err(io_error(name))
 }
 
 fn io_error(what: &str) -> impl FnOnce(io::Error) -> StartError {

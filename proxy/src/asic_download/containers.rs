@@ -19,7 +19,12 @@ pub(super) const ZIP: &str = "application/zip";
 /// Characters of the query id in the name of a container.
 const MAX_QUERY_ID: usize = 226;
 /// What `java.net.URLEncoder` leaves as it is; it writes a space as `+`.
-const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'*').remove(b'_').remove(b' ');
+const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'.')
+    .remove(b'-')
+    .remove(b'*')
+    .remove(b'_')
+    .remove(b' ');
 
 /// Finds what is asked for, has it time-stamped if need be, and writes it.
 ///
@@ -48,11 +53,19 @@ fn find(log: &Records, query: &AsicQuery) -> Result<Vec<RecordId>, DownloadError
     let mut found = Vec::new();
     for id in log.find(&query.client, &query.query_id)? {
         let record = log.get(id)?;
-        if record.is_some_and(|record| query.direction.is_none_or(|direction| record.direction == direction)) {
+        if record.is_some_and(|record| {
+            query
+                .direction
+                .is_none_or(|direction| record.direction == direction)
+        }) {
             found.push(id);
         }
     }
-    if found.is_empty() { Err(DownloadError::NotFound) } else { Ok(found) }
+    if found.is_empty() {
+        Err(DownloadError::NotFound)
+    } else {
+        Ok(found)
+    }
 }
 
 fn waiting(log: &Records, records: &[RecordId]) -> Result<Vec<RecordId>, ReadError> {
@@ -68,7 +81,10 @@ fn waiting(log: &Records, records: &[RecordId]) -> Result<Vec<RecordId>, ReadErr
 fn write_one(log: &Records, query: &AsicQuery, id: RecordId, out: Output) -> Result<(), DownloadError> {
     let record = log.get(id)?.ok_or(DownloadError::NotFound)?;
     let name = container_name(query, &record);
-    let start = Start { media_type: asic::MIME_TYPE, disposition: format!("attachment; filename=\"{name}\"") };
+    let start = Start {
+        media_type: asic::MIME_TYPE,
+        disposition: format!("attachment; filename=\"{name}\""),
+    };
     out.send(start, |mut writer| {
         write_container(log, &record, &mut writer)?;
         Ok(writer)
@@ -82,7 +98,10 @@ fn write_zip(log: &Records, query: &AsicQuery, records: &[RecordId], out: Output
         Direction::Response => "-response",
     });
     let name = format!("{}{direction}.zip", escape(&query.query_id));
-    let start = Start { media_type: ZIP, disposition: format!("attachment; filename=\"{name}\"") };
+    let start = Start {
+        media_type: ZIP,
+        disposition: format!("attachment; filename=\"{name}\""),
+    };
     out.send(start, |writer| {
         let mut zip = ZipWriter::new_stream(writer);
         for id in records {
@@ -101,7 +120,9 @@ fn add<W: Write>(
     id: RecordId,
 ) -> io::Result<()> {
     // Cleaned meanwhile: not an error of the others.
-    let Some(record) = log.get(id).map_err(io::Error::other)? else { return Ok(()) };
+    let Some(record) = log.get(id).map_err(io::Error::other)? else {
+        return Ok(());
+    };
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
         .compression_level(Some(0))
@@ -116,13 +137,24 @@ fn write_container(log: &Records, record: &LoggedRecord, out: impl Write) -> io:
     let stamp = log.time_stamp(record.id).map_err(io::Error::other)?;
     let (signature, time_stamp) = match &stamp {
         Some(TimeStampEvidence::Single { signature }) => (signature, None),
-        Some(TimeStampEvidence::Batch { token, hash_chain_result, hash_chain }) => {
-            let stamp = asic::BatchTimeStamp { result: hash_chain_result, chain: hash_chain, token };
+        Some(TimeStampEvidence::Batch {
+            token,
+            hash_chain_result,
+            hash_chain,
+        }) => {
+            let stamp = asic::BatchTimeStamp {
+                result: hash_chain_result,
+                chain: hash_chain,
+                token,
+            };
             (&evidence.signature, Some(stamp))
         }
         None => (&evidence.signature, None),
     };
-    let hash_chain = evidence.hash_chain_result.as_deref().zip(record.hash_chain.as_deref());
+    let hash_chain = evidence
+        .hash_chain_result
+        .as_deref()
+        .zip(record.hash_chain.as_deref());
     let contents = Contents {
         message: &record.message,
         signature,
@@ -157,14 +189,25 @@ pub(super) fn escape(text: &str) -> String {
 fn base32(number: u64) -> String {
     const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
     let length = number.checked_ilog2().map_or(1, |bits| bits / 5 + 1);
-    let digit = |place: u32| DIGITS.get(usize::try_from(number >> (place * 5) & 31).unwrap_or(0)).copied();
+    let digit = |place: u32| {
+        DIGITS
+            .get(usize::try_from(number >> (place * 5) & 31).unwrap_or(0))
+            .copied()
+    };
     (0..length).rev().filter_map(digit).map(char::from).collect()
 }
 
 pub(super) fn zip_time(at: OffsetDateTime) -> DateTime {
     let year = u16::try_from(at.year()).unwrap_or(0);
-    DateTime::from_date_and_time(year, at.month().into(), at.day(), at.hour(), at.minute(), at.second())
-        .unwrap_or_default()
+    DateTime::from_date_and_time(
+        year,
+        at.month().into(),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second(),
+    )
+    .unwrap_or_default()
 }
 
 #[cfg(test)]

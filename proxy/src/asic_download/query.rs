@@ -46,7 +46,8 @@ pub struct AsicQuery {
 /// # Errors
 /// [`QueryError::Missing`] names the parameter.
 pub fn client(query: &str) -> Result<ClientId, QueryError> {
-    let [instance, class, code] = ["xRoadInstance", "memberClass", "memberCode"].map(|name| required(query, name));
+    let [instance, class, code] =
+        ["xRoadInstance", "memberClass", "memberCode"].map(|name| required(query, name));
     let (instance, class, code) = (instance?, class?, code?);
     let subsystem = parameter(query, "subsystemCode")?.filter(|code| !code.is_empty());
     let parts = [Some(instance), Some(class), Some(code), subsystem];
@@ -71,13 +72,21 @@ impl AsicQuery {
         if unique && direction.is_none() {
             return Err(QueryError::UniqueWithoutDirection);
         }
-        Ok(Self { client, query_id, direction, unique, force: has(query, "force") })
+        Ok(Self {
+            client,
+            query_id,
+            direction,
+            unique,
+            force: has(query, "force"),
+        })
     }
 }
 
 /// Names and values as they stand.
 fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 fn has(query: &str, name: &str) -> bool {
@@ -85,17 +94,25 @@ fn has(query: &str, name: &str) -> bool {
 }
 
 fn required(query: &str, name: &'static str) -> Result<String, QueryError> {
-    parameter(query, name)?.filter(|value| !value.is_empty()).ok_or(QueryError::Missing(name))
+    parameter(query, name)?
+        .filter(|value| !value.is_empty())
+        .ok_or(QueryError::Missing(name))
 }
 
 fn parameter(query: &str, name: &'static str) -> Result<Option<String>, QueryError> {
-    let value = pairs(query).find(|(found, _)| *found == name).map(|(_, value)| decode(value));
+    let value = pairs(query)
+        .find(|(found, _)| *found == name)
+        .map(|(_, value)| decode(value));
     value.transpose().map_err(|_| QueryError::Malformed(name))
 }
 
 /// As `application/x-www-form-urlencoded` has it: `+` is a space.
 fn decode(value: &str) -> Result<String, std::str::Utf8Error> {
-    let spaced = if value.contains('+') { Cow::Owned(value.replace('+', " ")) } else { Cow::Borrowed(value) };
+    let spaced = if value.contains('+') {
+        Cow::Owned(value.replace('+', " "))
+    } else {
+        Cow::Borrowed(value)
+    };
     percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned)
 }
 
@@ -113,7 +130,10 @@ mod tests {
     fn reads_every_parameter() {
         let query = format!("{CLIENT}&queryId=a%26b+c&responseOnly&unique&force");
         let client = client(&query).unwrap();
-        assert_eq!((client.member_code.as_str(), client.subsystem_code.as_deref()), ("1/2 x", Some("sub")));
+        assert_eq!(
+            (client.member_code.as_str(), client.subsystem_code.as_deref()),
+            ("1/2 x", Some("sub"))
+        );
         let asked = AsicQuery::parse(&query, client.clone()).unwrap();
         let expected = AsicQuery {
             client,
@@ -129,16 +149,31 @@ mod tests {
     fn a_member_has_no_subsystem() {
         let member = "xRoadInstance=EE&memberClass=GOV&memberCode=1";
         assert_eq!(client(member).unwrap().subsystem_code, None);
-        assert_eq!(client(&format!("{member}&subsystemCode=")).unwrap().subsystem_code, None);
+        assert_eq!(
+            client(&format!("{member}&subsystemCode="))
+                .unwrap()
+                .subsystem_code,
+            None
+        );
     }
 
     #[test]
     fn what_is_missing_or_contradicts_is_named() {
-        assert_eq!(client("xRoadInstance=EE&memberClass=GOV"), Err(QueryError::Missing("memberCode")));
-        assert_eq!(client("xRoadInstance=%FF&memberClass=GOV&memberCode=1"), Err(QueryError::Malformed("xRoadInstance")));
-        let parse = |rest: &str| AsicQuery::parse(&format!("{CLIENT}{rest}"), client(CLIENT).unwrap()).unwrap_err();
+        assert_eq!(
+            client("xRoadInstance=EE&memberClass=GOV"),
+            Err(QueryError::Missing("memberCode"))
+        );
+        assert_eq!(
+            client("xRoadInstance=%FF&memberClass=GOV&memberCode=1"),
+            Err(QueryError::Malformed("xRoadInstance"))
+        );
+        let parse =
+            |rest: &str| AsicQuery::parse(&format!("{CLIENT}{rest}"), client(CLIENT).unwrap()).unwrap_err();
         assert_eq!(parse("").to_string(), "Parameter \"queryId\"  must be specified.");
-        assert_eq!(parse("&queryId=x&requestOnly&responseOnly"), QueryError::Contradiction);
+        assert_eq!(
+            parse("&queryId=x&requestOnly&responseOnly"),
+            QueryError::Contradiction
+        );
         assert_eq!(parse("&queryId=x&unique"), QueryError::UniqueWithoutDirection);
     }
 }

@@ -26,20 +26,32 @@ const FOLDER: &str = "verificationconf";
 /// [`DownloadError::GlobalConf`] while nothing is written; afterwards the download breaks off.
 pub fn write(folder: &Path, out: Output) -> Result<(), DownloadError> {
     let files = Directory::new(folder);
-    let own = files.read(INSTANCE_IDENTIFIER_FILE).and_then(|own| own.ok_or_else(|| io::ErrorKind::NotFound.into()));
+    let own = files
+        .read(INSTANCE_IDENTIFIER_FILE)
+        .and_then(|own| own.ok_or_else(|| io::ErrorKind::NotFound.into()));
     let own = own.map_err(DownloadError::GlobalConf)?;
     let mut directories = files.directories().map_err(DownloadError::GlobalConf)?;
     directories.sort();
-    let start = Start { media_type: ZIP, disposition: "filename=\"verificationconf.zip\"".to_owned() };
+    let start = Start {
+        media_type: ZIP,
+        disposition: "filename=\"verificationconf.zip\"".to_owned(),
+    };
     out.send(start, |writer| write_zip(&files, &directories, &own, writer));
     Ok(())
 }
 
-fn write_zip(files: &Directory, directories: &[String], own: &[u8], writer: PieceWriter) -> io::Result<PieceWriter> {
+fn write_zip(
+    files: &Directory,
+    directories: &[String],
+    own: &[u8],
+    writer: PieceWriter,
+) -> io::Result<PieceWriter> {
     let mut zip = ZipWriter::new_stream(writer);
     let options = SimpleFileOptions::default().last_modified_time(zip_time(OffsetDateTime::now_utc()));
     for directory in directories {
-        let Some((instance, parameters, metadata)) = shared_parameters(files, directory)? else { continue };
+        let Some((instance, parameters, metadata)) = shared_parameters(files, directory)? else {
+            continue;
+        };
         let name = format!("{FOLDER}/{}/{SHARED_PARAMS_FILE}", directory_name(&instance));
         zip.start_file(&name, options)?;
         zip.write_all(&parameters)?;
@@ -55,11 +67,22 @@ fn write_zip(files: &Directory, directories: &[String], own: &[u8], writer: Piec
 /// where the directory has none, or none that can be read.
 fn shared_parameters(files: &Directory, directory: &str) -> io::Result<Option<(String, Vec<u8>, Vec<u8>)>> {
     let path = format!("{directory}/{SHARED_PARAMS_FILE}");
-    let metadata = files.read(&format!("{path}{METADATA_SUFFIX}"))?.map(|bytes| Metadata::parse(&bytes));
-    let Some(Ok(metadata)) = metadata else { return Ok(None) };
+    let metadata = files
+        .read(&format!("{path}{METADATA_SUFFIX}"))?
+        .map(|bytes| Metadata::parse(&bytes));
+    let Some(Ok(metadata)) = metadata else {
+        return Ok(None);
+    };
     let is_shared = metadata.content_identifier.as_deref() == Some(SHARED_PARAMETERS);
-    let (Some(instance), true) = (metadata.instance_identifier, is_shared) else { return Ok(None) };
-    let Some(parameters) = files.read(&path)? else { return Ok(None) };
-    let told = Metadata { configuration_version: metadata.configuration_version, ..Metadata::default() };
+    let (Some(instance), true) = (metadata.instance_identifier, is_shared) else {
+        return Ok(None);
+    };
+    let Some(parameters) = files.read(&path)? else {
+        return Ok(None);
+    };
+    let told = Metadata {
+        configuration_version: metadata.configuration_version,
+        ..Metadata::default()
+    };
     Ok(Some((instance, parameters, told.write())))
 }

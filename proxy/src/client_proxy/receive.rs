@@ -23,16 +23,30 @@ pub(super) async fn message(
 ) -> Result<Received, ExchangeError> {
     if !matches!(head.status, 200 | 500) {
         let reason = String::from_utf8_lossy(&head.reason).into_owned();
-        return Err(ExchangeError::PeerStatus { status: head.status, reason });
+        return Err(ExchangeError::PeerStatus {
+            status: head.status,
+            reason,
+        });
     }
     let content_type = head.headers.get("content-type").unwrap_or_default();
     if ContentType::parse(content_type).is_ok_and(|parsed| parsed.is(mime::TEXT_XML)) {
-        let bytes = connection.body().read_to_end(MAX_FAULT).await.map_err(|e| ExchangeError::from(e).in_service())?;
+        let bytes = connection
+            .body()
+            .read_to_end(MAX_FAULT)
+            .await
+            .map_err(|e| ExchangeError::from(e).in_service())?;
         return Err(plain_fault(&bytes, content_type).in_service());
     }
-    let algorithm = head.headers.get(header::HASH_ALGORITHM).and_then(DigestAlgorithm::from_name);
+    let algorithm = head
+        .headers
+        .get(header::HASH_ALGORITHM)
+        .and_then(DigestAlgorithm::from_name);
     let algorithm = algorithm.unwrap_or(crate::exchange::DIGEST);
-    let receiving = Receiving { spools: &exchange.worker.process.spools, algorithm, body_log };
+    let receiving = Receiving {
+        spools: &exchange.worker.process.spools,
+        algorithm,
+        body_log,
+    };
     let received = receive(connection.body(), content_type, receiving, |_| Ok(())).await;
     let received = received.map_err(ExchangeError::in_service)?;
     match &received.fault {

@@ -29,9 +29,14 @@ pub async fn rest(responder: &mut Responder, answer: &RestAnswer) -> Result<(), 
         if header.name.eq_ignore_ascii_case("date") {
             head.headers.remove("date");
         }
-        head.headers.push(header.name.clone(), to_http_value(&header.value).into_owned());
+        head.headers
+            .push(header.name.clone(), to_http_value(&header.value).into_owned());
     }
-    let Some(content) = received.content.as_ref().filter(|_| !received.attachments.is_empty()) else {
+    let Some(content) = received
+        .content
+        .as_ref()
+        .filter(|_| !received.attachments.is_empty())
+    else {
         return responder.send_full(&head, Bytes::new()).await;
     };
     let out = responder.start(&head, BodyLength::Known(content.len())).await?;
@@ -53,7 +58,11 @@ pub async fn rest_fault(
 ) -> Result<(), HttpError> {
     let fault = fault::of(error, Side::ClientProxy);
     log(request, error, &fault);
-    let accept = request.head.headers.get_all("accept").filter_map(|value| std::str::from_utf8(value).ok());
+    let accept = request
+        .head
+        .headers
+        .get_all("accept")
+        .filter_map(|value| std::str::from_utf8(value).ok());
     let body = error_body(&fault, accept);
     let head = ResponseHead::new(body.status)
         .with("Content-Type", body.content_type)
@@ -72,13 +81,17 @@ pub async fn soap_fault(
 ) -> Result<(), HttpError> {
     let fault = fault::of(error, Side::ClientProxy);
     log(request, error, &fault);
-    let head = ResponseHead::new(200).with("Content-Type", SOAP_FAULT_CONTENT_TYPE).with("SOAPAction", "");
+    let head = ResponseHead::new(200)
+        .with("Content-Type", SOAP_FAULT_CONTENT_TYPE)
+        .with("SOAPAction", "");
     responder.send_full(&head, Bytes::from(fault.to_soap_xml())).await
 }
 
 /// A peer's code is opaque text and may hold what no header can.
 fn printable(code: &str) -> String {
-    code.chars().filter(|c| c.is_ascii_graphic() || *c == ' ').collect()
+    code.chars()
+        .filter(|c| c.is_ascii_graphic() || *c == ' ')
+        .collect()
 }
 
 fn log(request: &Request, error: &ExchangeError, fault: &Fault) {

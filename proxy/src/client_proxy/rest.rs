@@ -17,7 +17,9 @@ use crate::net::PooledConnection;
 pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result<RestAnswer, ExchangeError> {
     let request = parse(exchange)?;
     exchange.authenticate(request.client())?;
-    let mut connection = exchange.connect(&request.service().provider, request.security_server()).await?;
+    let mut connection = exchange
+        .connect(&request.service().provider, request.security_server())
+        .await?;
     let sent = send(exchange, &request, body, &mut connection).await?;
     receive_answer(exchange, &request, &sent, &mut connection).await
 }
@@ -32,7 +34,14 @@ fn parse(exchange: &Exchange<'_>) -> Result<RequestPart, ExchangeError> {
     };
     let headers = head.headers.iter();
     let method = head.method.as_str();
-    Ok(RequestPart::from_client(method, &target, headers, instance, &exchange.request_id, &message_id)?)
+    Ok(RequestPart::from_client(
+        method,
+        &target,
+        headers,
+        instance,
+        &exchange.request_id,
+        &message_id,
+    )?)
 }
 
 /// What is known once the request is on its way.
@@ -49,7 +58,9 @@ async fn send(
     connection: &mut PooledConnection,
 ) -> Result<Sent, ExchangeError> {
     let outgoing = Outgoing::new()?;
-    let head = exchange.transport_head(connection, outgoing.content_type()).with(header::MESSAGE_TYPE, "REST");
+    let head = exchange
+        .transport_head(connection, outgoing.content_type())
+        .with(header::MESSAGE_TYPE, "REST");
     let mut body_digest = None;
     let sending = connection.exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {
         let sent = stream(exchange, request, body, outgoing, out).await;
@@ -76,7 +87,9 @@ async fn stream(
     out: &mut BodyWriter,
 ) -> Result<Option<Box<[u8]>>, ExchangeError> {
     let process = &exchange.worker.process;
-    outgoing.ocsp_responses(out, &exchange.authentication.ocsp_responses).await?;
+    outgoing
+        .ocsp_responses(out, &exchange.authentication.ocsp_responses)
+        .await?;
     outgoing.rest_request(out, request.to_bytes()).await?;
     let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
     let has_body = stream_body(body, &mut outgoing, out, &mut body_log).await?;
@@ -118,7 +131,13 @@ async fn log_request(
 ) -> Result<LogReceipt, ExchangeError> {
     let entry = entry(exchange, request, Direction::Request);
     let whole = || Bytes::copy_from_slice(request.to_bytes());
-    let logged = log::rest(&exchange.worker.process, entry, (whole, || request.filtered().into()), signature, body);
+    let logged = log::rest(
+        &exchange.worker.process,
+        entry,
+        (whole, || request.filtered().into()),
+        signature,
+        body,
+    );
     Ok(logged.await?)
 }
 
@@ -144,17 +163,27 @@ async fn receive_answer(
     let process = &exchange.worker.process;
     let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
     let received = receive::message(exchange, &sent.head, connection, &mut body_log).await?;
-    let part = received.message.as_ref().filter(|part| part.kind == PartKind::RestResponse);
+    let part = received
+        .message
+        .as_ref()
+        .filter(|part| part.kind == PartKind::RestResponse);
     let part = part.ok_or(ExchangeError::MissingRest("Response"))?;
-    let response = ResponsePart::parse(&part.bytes).map_err(|error| ExchangeError::Rest(error).in_service())?;
+    let response =
+        ResponsePart::parse(&part.bytes).map_err(|error| ExchangeError::Rest(error).in_service())?;
     received.require_signature("Response")?;
     let metrics = process.metrics.side(Side::ClientProxy);
     let provider = &request.service().provider;
     let verified =
-        exchange.worker.verifier.verify(received, provider, &exchange.globalconf, exchange.at, metrics)?;
+        exchange
+            .worker
+            .verifier
+            .verify(received, provider, &exchange.globalconf, exchange.at, metrics)?;
     response.check_consistency(request, &request.request_hash(sent.body_digest.as_deref()))?;
     log_response(exchange, request, &response, verified.get(), body_log).await?;
-    Ok(RestAnswer { part: response, received: verified })
+    Ok(RestAnswer {
+        part: response,
+        received: verified,
+    })
 }
 
 async fn log_response(
@@ -168,8 +197,13 @@ async fn log_response(
     let whole = || Bytes::copy_from_slice(response.to_bytes());
     let signature = received.require_signature("Response")?;
     let body = (body_log, !received.attachments.is_empty());
-    let logged =
-        log::rest(&exchange.worker.process, entry, (whole, || response.filtered().into()), signature, body);
+    let logged = log::rest(
+        &exchange.worker.process,
+        entry,
+        (whole, || response.filtered().into()),
+        signature,
+        body,
+    );
     tracing::trace!(record = %logged.await?.id(), "response logged");
     Ok(())
 }

@@ -40,7 +40,10 @@ pub fn route(
     provider: &ClientId,
     only: Option<&SecurityServerId>,
 ) -> Result<Vec<String>, RouteError> {
-    let servers: Vec<&Server> = globalconf.servers_of(provider).filter(|server| server.address.is_some()).collect();
+    let servers: Vec<&Server> = globalconf
+        .servers_of(provider)
+        .filter(|server| server.address.is_some())
+        .collect();
     if servers.is_empty() {
         return Err(RouteError::UnknownMember(provider.clone()));
     }
@@ -74,8 +77,15 @@ fn in_service(servers: &[&Server]) -> Result<Vec<String>, RouteError> {
 fn maintenance_text(servers: &[&Server]) -> String {
     let texts = servers.iter().map(|server| {
         let address = server.address.as_deref().unwrap_or_default();
-        let text = format!("Security server[ \"{}\"] with address \"{address}\" is in maintenance mode", server.id);
-        match server.maintenance_mode.as_ref().and_then(|mode| mode.message.as_deref()) {
+        let text = format!(
+            "Security server[ \"{}\"] with address \"{address}\" is in maintenance mode",
+            server.id
+        );
+        match server
+            .maintenance_mode
+            .as_ref()
+            .and_then(|mode| mode.message.as_deref())
+        {
             Some(message) => format!("{text}. Message from \"{}\" administrator: {message}", server.id),
             None => text,
         }

@@ -22,7 +22,9 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
     let (part, message, source) = read(exchange, body).await.map_err(ExchangeError::by_client)?;
     exchange.authenticate(&message.header.client)?;
     let provider = &message.header.service.provider;
-    let mut connection = exchange.connect(provider, message.header.security_server.as_ref()).await?;
+    let mut connection = exchange
+        .connect(provider, message.header.security_server.as_ref())
+        .await?;
     let head = send(exchange, (&part, &message), source, &mut connection).await?;
     receive_answer(exchange, (&part, &message), &head, &mut connection).await
 }
@@ -49,8 +51,16 @@ async fn send(
     connection: &mut PooledConnection,
 ) -> Result<ResponseHead, ExchangeError> {
     let outgoing = Outgoing::new()?;
-    let action = exchange.request.head.headers.get("soapaction").unwrap_or_default().to_owned();
-    let head = exchange.transport_head(connection, outgoing.content_type()).with(header::ORIGINAL_SOAP_ACTION, action);
+    let action = exchange
+        .request
+        .head
+        .headers
+        .get("soapaction")
+        .unwrap_or_default()
+        .to_owned();
+    let head = exchange
+        .transport_head(connection, outgoing.content_type())
+        .with(header::ORIGINAL_SOAP_ACTION, action);
     connection
         .exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {
             stream(exchange, request, source, outgoing, out).await
@@ -65,13 +75,24 @@ async fn stream(
     mut outgoing: Outgoing,
     out: &mut BodyWriter,
 ) -> Result<(), ExchangeError> {
-    outgoing.ocsp_responses(out, &exchange.authentication.ocsp_responses).await?;
+    outgoing
+        .ocsp_responses(out, &exchange.authentication.ocsp_responses)
+        .await?;
     outgoing.soap(out, &part.headers, &part.bytes).await?;
-    source.stream_attachments(&mut outgoing, out, ExchangeError::by_client).await?;
+    source
+        .stream_attachments(&mut outgoing, out, ExchangeError::by_client)
+        .await?;
     out.flush().await?;
     let context = sign::context(&exchange.snapshot, &message.header.client, exchange.at)?;
     let signature = sign::sign(&exchange.worker.process.signer, &context, outgoing.digests()).await?;
-    let logged = log(exchange, message, (&part.bytes, message), Direction::Request, &signature).await?;
+    let logged = log(
+        exchange,
+        message,
+        (&part.bytes, message),
+        Direction::Request,
+        &signature,
+    )
+    .await?;
     outgoing.finish(out, &signature, logged).await
 }
 
@@ -92,7 +113,10 @@ async fn log(
         service: request.header.service.clone(),
         kind: MessageKind::Soap,
     };
-    let content = (|| Bytes::copy_from_slice(bytes), || filtered_message(message).into());
+    let content = (
+        || Bytes::copy_from_slice(bytes),
+        || filtered_message(message).into(),
+    );
     Ok(log::soap(&exchange.worker.process, entry, content, signature).await?)
 }
 
@@ -104,20 +128,36 @@ async fn receive_answer(
     connection: &mut PooledConnection,
 ) -> Result<SoapContent, ExchangeError> {
     let received = receive::message(exchange, head, connection, &mut BodyLog::off()).await?;
-    let answer = received.message.as_ref().filter(|part| part.kind == PartKind::Soap);
+    let answer = received
+        .message
+        .as_ref()
+        .filter(|part| part.kind == PartKind::Soap);
     let answer = answer.ok_or(ExchangeError::MissingSoap("Response"))?.clone();
     let response = parse_response(&answer).map_err(ExchangeError::in_service)?;
     received.require_signature("Response")?;
     let metrics = exchange.worker.process.metrics.side(Side::ClientProxy);
     let provider = &request.header.service.provider;
     let verified =
-        exchange.worker.verifier.verify(received, provider, &exchange.globalconf, exchange.at, metrics)?;
+        exchange
+            .worker
+            .verifier
+            .verify(received, provider, &exchange.globalconf, exchange.at, metrics)?;
     check_consistency(&request.header, &response.header).map_err(ExchangeError::InconsistentResponse)?;
     check_request_hash(&response.header, &message_hash(&part.bytes))?;
     let signature = verified.get().require_signature("Response")?;
-    let logged = log(exchange, request, (&answer.bytes, &response), Direction::Response, signature).await?;
+    let logged = log(
+        exchange,
+        request,
+        (&answer.bytes, &response),
+        Direction::Response,
+        signature,
+    )
+    .await?;
     tracing::trace!(record = %logged.id(), "response logged");
-    Ok(SoapContent::new(verified, head.headers.get(header::ORIGINAL_CONTENT_TYPE)))
+    Ok(SoapContent::new(
+        verified,
+        head.headers.get(header::ORIGINAL_CONTENT_TYPE),
+    ))
 }
 
 fn parse_response(part: &SmallPart) -> Result<SoapMessage, ExchangeError> {

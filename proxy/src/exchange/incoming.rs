@@ -97,7 +97,14 @@ struct Current {
 impl<'a> Sink<'a> {
     fn new(receiving: Receiving<'a>) -> Self {
         let spool = receiving.spools.spool();
-        Self { receiving, received: Received::default(), spool, current: None, hash_chain_result: None, hash_chain: None }
+        Self {
+            receiving,
+            received: Received::default(),
+            spool,
+            current: None,
+            hash_chain_result: None,
+            hash_chain: None,
+        }
     }
 
     /// Takes one event; whether it was the message itself.
@@ -106,7 +113,12 @@ impl<'a> Sink<'a> {
             Event::Small(part) => return Ok(self.small(part)),
             Event::BodyStart(part) => {
                 let hasher = self.receiving.algorithm.hasher();
-                self.current = Some(Current { number: part.number, headers: part.headers, length: 0, hasher });
+                self.current = Some(Current {
+                    number: part.number,
+                    headers: part.headers,
+                    length: 0,
+                    hasher,
+                });
             }
             Event::Data(bytes) => self.data(bytes, chunk).await?,
             Event::BodyEnd => self.body_end(),
@@ -130,7 +142,9 @@ impl<'a> Sink<'a> {
             }
             PartKind::Soap | PartKind::RestRequest | PartKind::RestResponse => {
                 let algorithm = self.receiving.algorithm;
-                self.received.digests.message(algorithm, &algorithm.digest(&part.bytes));
+                self.received
+                    .digests
+                    .message(algorithm, &algorithm.digest(&part.bytes));
                 self.received.message = Some(part);
                 return true;
             }
@@ -139,7 +153,9 @@ impl<'a> Sink<'a> {
     }
 
     async fn data(&mut self, bytes: &[u8], chunk: &Bytes) -> Result<(), ExchangeError> {
-        let Some(current) = &mut self.current else { return Ok(()) };
+        let Some(current) = &mut self.current else {
+            return Ok(());
+        };
         current.hasher.update(bytes);
         current.length += bytes.len() as u64;
         self.spool.write(bytes).await?;
@@ -149,10 +165,17 @@ impl<'a> Sink<'a> {
     }
 
     fn body_end(&mut self) {
-        let Some(current) = self.current.take() else { return };
+        let Some(current) = self.current.take() else {
+            return;
+        };
         let digest = current.hasher.finish();
-        self.received.digests.attachment(current.number, self.receiving.algorithm, &digest);
-        self.received.attachments.push(Attachment { headers: current.headers, length: current.length });
+        self.received
+            .digests
+            .attachment(current.number, self.receiving.algorithm, &digest);
+        self.received.attachments.push(Attachment {
+            headers: current.headers,
+            length: current.length,
+        });
     }
 
     async fn finish(self) -> Result<Received, ExchangeError> {
@@ -176,6 +199,8 @@ impl Received {
     /// # Errors
     /// [`ExchangeError::MissingSignature`] when there is none.
     pub fn require_signature(&self, whose: &'static str) -> Result<&SignatureParts, ExchangeError> {
-        self.signature.as_ref().ok_or(ExchangeError::MissingSignature(whose))
+        self.signature
+            .as_ref()
+            .ok_or(ExchangeError::MissingSignature(whose))
     }
 }

@@ -55,7 +55,12 @@ impl BodyLog {
     /// Logs nothing: body logging is off, or the message is SOAP.
     #[must_use]
     pub const fn off() -> Self {
-        Self { writer: None, limit: u64::MAX, truncated_allowed: true, length: 0 }
+        Self {
+            writer: None,
+            limit: u64::MAX,
+            truncated_allowed: true,
+            length: 0,
+        }
     }
 
     /// Logs a REST body as the operator has it.
@@ -146,7 +151,14 @@ pub async fn soap(
     (message, filtered): (impl FnOnce() -> Bytes, impl FnOnce() -> Bytes),
     signature: &SignatureParts,
 ) -> Result<LogReceipt, LogFailure> {
-    rest(process, entry, (message, filtered), signature, (BodyLog::off(), false)).await
+    rest(
+        process,
+        entry,
+        (message, filtered),
+        signature,
+        (BodyLog::off(), false),
+    )
+    .await
 }
 
 /// Appends a message to the log and waits until it is durable, and time-stamped where that is to be at once.
@@ -174,7 +186,12 @@ async fn append(
         body,
         truncated: truncated || filtered,
     };
-    let receipt = process.log.append(record).recv_async().await.unwrap_or(Err(LogError::Stopped))?;
+    let receipt = process
+        .log
+        .append(record)
+        .recv_async()
+        .await
+        .unwrap_or(Err(LogError::Stopped))?;
     process.metrics.records_logged.inc();
     if process.settings.message_log.timestamp_immediately {
         process.time_stamper.stamp_now(receipt.id()).await?;

@@ -26,7 +26,12 @@ impl Outgoing {
     pub fn new() -> Result<Self, ExchangeError> {
         let mut random = [0; RANDOM_LENGTH];
         aws_lc_rs::rand::fill(&mut random).map_err(|_unspecified| ExchangeError::Randomness)?;
-        Ok(Self { encoder: Encoder::new(&random), digests: PartDigests::default(), attachments: 0, body: None })
+        Ok(Self {
+            encoder: Encoder::new(&random),
+            digests: PartDigests::default(),
+            attachments: 0,
+            body: None,
+        })
     }
 
     /// `Content-Type` of the message.
@@ -45,9 +50,15 @@ impl Outgoing {
     ///
     /// # Errors
     /// When the connection fails.
-    pub async fn ocsp_responses(&mut self, out: &mut BodyWriter, responses: &[Bytes]) -> Result<(), ExchangeError> {
+    pub async fn ocsp_responses(
+        &mut self,
+        out: &mut BodyWriter,
+        responses: &[Bytes],
+    ) -> Result<(), ExchangeError> {
         let mut buffer = Vec::new();
-        responses.iter().for_each(|der| self.encoder.ocsp_response(der, &mut buffer));
+        responses
+            .iter()
+            .for_each(|der| self.encoder.ocsp_response(der, &mut buffer));
         Ok(out.write(buffer).await?)
     }
 
@@ -86,7 +97,12 @@ impl Outgoing {
         self.message(out, part, buffer).await
     }
 
-    async fn message(&mut self, out: &mut BodyWriter, part: &[u8], buffer: Vec<u8>) -> Result<(), ExchangeError> {
+    async fn message(
+        &mut self,
+        out: &mut BodyWriter,
+        part: &[u8],
+        buffer: Vec<u8>,
+    ) -> Result<(), ExchangeError> {
         self.digests.message(DIGEST, &DIGEST.digest(part));
         Ok(out.write(buffer).await?)
     }
@@ -105,7 +121,11 @@ impl Outgoing {
     ///
     /// # Errors
     /// When a header can't be written or the connection fails.
-    pub async fn start_attachment(&mut self, out: &mut BodyWriter, headers: &PartHeaders) -> Result<(), ExchangeError> {
+    pub async fn start_attachment(
+        &mut self,
+        out: &mut BodyWriter,
+        headers: &PartHeaders,
+    ) -> Result<(), ExchangeError> {
         let mut buffer = Vec::new();
         self.encoder.start_attachment(headers, &mut buffer)?;
         self.start_body(out, buffer).await
@@ -131,7 +151,8 @@ impl Outgoing {
     /// Ends the body or attachment that was opened last.
     pub fn end_body(&mut self) {
         if let Some(hasher) = self.body.take() {
-            self.digests.attachment(self.attachments, DIGEST, &hasher.finish());
+            self.digests
+                .attachment(self.attachments, DIGEST, &hasher.finish());
         }
     }
 
@@ -148,8 +169,17 @@ impl Outgoing {
     ) -> Result<(), ExchangeError> {
         tracing::trace!(record = %logged.id(), "signature sent");
         let mut buffer = Vec::with_capacity(signature.document.len() + 4096);
-        let hash_chain = signature.hash_chain_result.as_deref().zip(signature.hash_chain.as_deref());
-        self.encoder.signature(Signature { hash_chain, document: &signature.document }, &mut buffer);
+        let hash_chain = signature
+            .hash_chain_result
+            .as_deref()
+            .zip(signature.hash_chain.as_deref());
+        self.encoder.signature(
+            Signature {
+                hash_chain,
+                document: &signature.document,
+            },
+            &mut buffer,
+        );
         self.encoder.finish(&mut buffer);
         out.write(buffer).await?;
         Ok(out.finish().await?)

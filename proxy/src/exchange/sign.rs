@@ -26,8 +26,16 @@ pub enum SignError {
 ///
 /// # Errors
 /// [`SignError::NoCertificate`] when there is nothing.
-pub fn context(snapshot: &Snapshot, client: &ClientId, at: OffsetDateTime) -> Result<Arc<SigningContext>, SignError> {
-    snapshot.keys.signing(client, at).cloned().ok_or_else(|| SignError::NoCertificate(client.clone()))
+pub fn context(
+    snapshot: &Snapshot,
+    client: &ClientId,
+    at: OffsetDateTime,
+) -> Result<Arc<SigningContext>, SignError> {
+    snapshot
+        .keys
+        .signing(client, at)
+        .cloned()
+        .ok_or_else(|| SignError::NoCertificate(client.clone()))
 }
 
 /// Has the parts signed, together with whatever else waits for the same key.
@@ -55,7 +63,11 @@ pub async fn sign(
 }
 
 fn to_signer(part: &protocol_signature::hash_chain::PartDigest) -> PartDigest {
-    PartDigest { name: part.name.clone(), algorithm: algorithm(part.algorithm), digest: Blob::from(&part.digest[..]) }
+    PartDigest {
+        name: part.name.clone(),
+        algorithm: algorithm(part.algorithm),
+        digest: Blob::from(&part.digest[..]),
+    }
 }
 
 const fn algorithm(algorithm: DigestAlgorithm) -> signer_client::DigestAlgorithm {

@@ -41,7 +41,11 @@ impl SoapContent {
     /// Length in bytes where it is known beforehand: of a message that is not multipart.
     #[must_use]
     pub fn length(&self) -> Option<u64> {
-        let plain = self.received().message.as_ref().filter(|_| self.related.is_none());
+        let plain = self
+            .received()
+            .message
+            .as_ref()
+            .filter(|_| self.related.is_none());
         plain.map(|part| part.bytes.len() as u64)
     }
 
@@ -50,10 +54,15 @@ impl SoapContent {
     /// # Errors
     /// When the connection or the spool fails.
     pub async fn write(&self, out: &mut BodyWriter) -> Result<(), ExchangeError> {
-        let Some(part) = &self.received().message else { return Ok(()) };
+        let Some(part) = &self.received().message else {
+            return Ok(());
+        };
         match &self.related {
             None => Ok(out.write(Bytes::copy_from_slice(&part.bytes)).await?),
-            Some(original) => self.write_related(RelatedEncoder::new(original)?, part, out).await,
+            Some(original) => {
+                self.write_related(RelatedEncoder::new(original)?, part, out)
+                    .await
+            }
         }
     }
 

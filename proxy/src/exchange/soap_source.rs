@@ -38,7 +38,10 @@ impl<'b> SoapSource<'b> {
     ///
     /// # Errors
     /// When the content type is none of SOAP's, or the message is malformed, too large or cut.
-    pub async fn open(body: &'b mut Body, content_type: Option<&str>) -> Result<(SoapPart, Self), ExchangeError> {
+    pub async fn open(
+        body: &'b mut Body,
+        content_type: Option<&str>,
+    ) -> Result<(SoapPart, Self), ExchangeError> {
         let content_type = ContentType::parse(content_type.ok_or(TransportError::MissingContentType)?)?;
         if content_type.is(mime::MULTIPART_RELATED) {
             return Self::open_related(body, &content_type).await;
@@ -48,10 +51,23 @@ impl<'b> SoapSource<'b> {
         }
         let bytes = body.read_to_end(Limits::DEFAULT.soap).await?;
         let headers = PartHeaders::with_content_type(content_type.as_str());
-        Ok((SoapPart { headers, content_type, bytes: bytes.into() }, Self { body, attachments: None }))
+        Ok((
+            SoapPart {
+                headers,
+                content_type,
+                bytes: bytes.into(),
+            },
+            Self {
+                body,
+                attachments: None,
+            },
+        ))
     }
 
-    async fn open_related(body: &'b mut Body, content_type: &ContentType) -> Result<(SoapPart, Self), ExchangeError> {
+    async fn open_related(
+        body: &'b mut Body,
+        content_type: &ContentType,
+    ) -> Result<(SoapPart, Self), ExchangeError> {
         let mut decoder = RelatedDecoder::new(content_type, Limits::DEFAULT)?;
         while let Some(chunk) = body.next_chunk().await {
             let mut chunk = chunk?;
@@ -61,13 +77,25 @@ impl<'b> SoapSource<'b> {
             if let Some(Event::Small(part)) = event {
                 chunk.advance(chunk.len() - left);
                 let part = soap_part(part.headers, part.bytes)?;
-                return Ok((part, Self { body, attachments: Some(Attachments { decoder, rest: chunk }) }));
+                return Ok((
+                    part,
+                    Self {
+                        body,
+                        attachments: Some(Attachments { decoder, rest: chunk }),
+                    },
+                ));
             }
         }
         match decoder.finish()? {
             Some(Event::Small(part)) => {
                 let part = soap_part(part.headers, part.bytes)?;
-                Ok((part, Self { body, attachments: None }))
+                Ok((
+                    part,
+                    Self {
+                        body,
+                        attachments: None,
+                    },
+                ))
             }
             _ => Err(TransportError::MissingSoap.into()),
         }
@@ -84,7 +112,9 @@ impl<'b> SoapSource<'b> {
         out: &mut BodyWriter,
         fault: fn(ExchangeError) -> ExchangeError,
     ) -> Result<(), ExchangeError> {
-        let Some(Attachments { mut decoder, rest }) = self.attachments else { return Ok(()) };
+        let Some(Attachments { mut decoder, rest }) = self.attachments else {
+            return Ok(());
+        };
         forward(&mut decoder, &rest, outgoing, out, fault).await?;
         while let Some(chunk) = self.body.next_chunk().await {
             let chunk = chunk.map_err(|error| fault(error.into()))?;
@@ -110,8 +140,11 @@ async fn forward(
         match event {
             Event::BodyStart(BodyPart { headers, .. }) => outgoing.start_attachment(out, &headers).await?,
             Event::Data(bytes) => {
-                let shared = protocol_message::transport::range_within(chunk, bytes).map(|range| chunk.slice(range));
-                outgoing.body(out, shared.unwrap_or_else(|| Bytes::copy_from_slice(bytes))).await?;
+                let shared =
+                    protocol_message::transport::range_within(chunk, bytes).map(|range| chunk.slice(range));
+                outgoing
+                    .body(out, shared.unwrap_or_else(|| Bytes::copy_from_slice(bytes)))
+                    .await?;
             }
             Event::BodyEnd => outgoing.end_body(),
             Event::Small(_) | Event::End => {}
@@ -122,5 +155,9 @@ async fn forward(
 
 fn soap_part(headers: PartHeaders, bytes: Vec<u8>) -> Result<SoapPart, ExchangeError> {
     let content_type = ContentType::parse(headers.content_type.as_deref().unwrap_or_default())?;
-    Ok(SoapPart { headers, content_type, bytes })
+    Ok(SoapPart {
+        headers,
+        content_type,
+        bytes,
+    })
 }

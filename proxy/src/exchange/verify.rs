@@ -56,7 +56,9 @@ struct DocumentKey {
 
 impl Default for Verifier {
     fn default() -> Self {
-        Self { documents: RefCell::new(LruCache::new(REMEMBERED_DOCUMENTS)) }
+        Self {
+            documents: RefCell::new(LruCache::new(REMEMBERED_DOCUMENTS)),
+        }
     }
 }
 
@@ -82,8 +84,14 @@ impl Verifier {
         };
         let signer = member_name(signer);
         let document = self.document(&signature.document, &signer, globalconf, at, metrics)?;
-        let unsigned_hash_chain = document.verify_message(&signer, at, &evidence)?.has_unsigned_hash_chain();
-        Ok(Verified(if unsigned_hash_chain { without_hash_chain(received) } else { received }))
+        let unsigned_hash_chain = document
+            .verify_message(&signer, at, &evidence)?
+            .has_unsigned_hash_chain();
+        Ok(Verified(if unsigned_hash_chain {
+            without_hash_chain(received)
+        } else {
+            received
+        }))
     }
 
     fn document(
@@ -99,7 +107,12 @@ impl Verifier {
             signer: signer.clone(),
             trust: globalconf.serial(),
         };
-        if let Some(known) = self.documents.borrow_mut().get(&key).filter(|known| known.is_valid_at(at)) {
+        if let Some(known) = self
+            .documents
+            .borrow_mut()
+            .get(&key)
+            .filter(|known| known.is_valid_at(at))
+        {
             metrics.verification_cache_hits.inc();
             return Ok(known.clone());
         }

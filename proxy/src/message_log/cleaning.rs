@@ -48,9 +48,20 @@ pub fn clean(log: &MessageLog, days: u32, now: OffsetDateTime) -> Result<Cleaned
 
 fn tell(days: u32, result: Result<Cleaned, CleanError>) {
     match result {
-        Ok(Cleaned { removed, kept_pending: 0 }) => tracing::info!(removed, days, "message log cleaned"),
-        Ok(Cleaned { removed, kept_pending }) => {
-            tracing::warn!(removed, kept_pending, days, "message log cleaned; old records still wait for time-stamps");
+        Ok(Cleaned {
+            removed,
+            kept_pending: 0,
+        }) => tracing::info!(removed, days, "message log cleaned"),
+        Ok(Cleaned {
+            removed,
+            kept_pending,
+        }) => {
+            tracing::warn!(
+                removed,
+                kept_pending,
+                days,
+                "message log cleaned; old records still wait for time-stamps"
+            );
         }
         Err(error) => tracing::error!(%error, days, "message log can't be cleaned"),
     }

@@ -86,11 +86,16 @@ impl TimeStamper {
         let mut answers = Vec::with_capacity(records.len());
         for record in records {
             let (reply, answer) = flume::bounded(1);
-            let request = Request { record: *record, reply };
+            let request = Request {
+                record: *record,
+                reply,
+            };
             self.requests.send(request).map_err(|_| TimeStampError::Stopped)?;
             answers.push(answer);
         }
-        answers.into_iter().try_for_each(|answer| answer.recv().unwrap_or(Err(TimeStampError::Stopped)))
+        answers
+            .into_iter()
+            .try_for_each(|answer| answer.recv().unwrap_or(Err(TimeStampError::Stopped)))
     }
 }
 
@@ -103,7 +108,11 @@ pub fn start(process: &Arc<Process>, requests: Requests) -> io::Result<Backgroun
     let mut lookout = Lookout::new(Arc::clone(process));
     lookout.look();
     let worker = Worker::new(Arc::clone(process), requests);
-    background.spawn("time-stamping-lookout", move |stop| while stop.sleep(LOOK) { lookout.look() })?;
+    background.spawn("time-stamping-lookout", move |stop| {
+        while stop.sleep(LOOK) {
+            lookout.look()
+        }
+    })?;
     background.spawn("time-stamping", move |stop| worker.run(stop))?;
     Ok(background)
 }
@@ -118,12 +127,18 @@ struct Lookout {
 
 impl Lookout {
     const fn new(process: Arc<Process>) -> Self {
-        Self { process, configured: None, measured: None }
+        Self {
+            process,
+            configured: None,
+            measured: None,
+        }
     }
 
     fn look(&mut self) {
         let services = self.process.current.take().server.time_stamping_services.len();
-        self.process.log.set_time_stamping_provider_configured(services > 0);
+        self.process
+            .log
+            .set_time_stamping_provider_configured(services > 0);
         if self.configured.replace(services) != Some(services) {
             tell(services);
         }
@@ -136,7 +151,9 @@ impl Lookout {
     fn measure(&self) {
         let age = match self.process.log.records().pending(1) {
             Ok(oldest) => oldest.first().map_or(0.0, |oldest| {
-                (OffsetDateTime::now_utc() - oldest.id.time()).as_seconds_f64().max(0.0)
+                (OffsetDateTime::now_utc() - oldest.id.time())
+                    .as_seconds_f64()
+                    .max(0.0)
             }),
             Err(error) => return tracing::error!(%error, "records without time-stamp can't be read"),
         };
@@ -146,7 +163,9 @@ impl Lookout {
 
 fn tell(services: usize) {
     if services == 0 {
-        tracing::error!("no time-stamping service is configured: every message is refused until there is one");
+        tracing::error!(
+            "no time-stamping service is configured: every message is refused until there is one"
+        );
     } else {
         tracing::info!(services, "time-stamping services configured");
     }
@@ -162,7 +181,11 @@ struct Worker {
 
 impl Worker {
     fn new(process: Arc<Process>, requests: Requests) -> Self {
-        Self { process, requests: requests.0, stamper: Stamper::new() }
+        Self {
+            process,
+            requests: requests.0,
+            stamper: Stamper::new(),
+        }
     }
 
     /// Until told to stop; a round under way is finished.
@@ -170,7 +193,11 @@ impl Worker {
         let mut schedule = self.schedule();
         let mut services = self.services();
         while !stop.is_told() {
-            let patience = if services.is_empty() { LOOK } else { schedule.patience(LOOK) };
+            let patience = if services.is_empty() {
+                LOOK
+            } else {
+                schedule.patience(LOOK)
+            };
             self.serve_requests(&mut schedule, patience);
             let now_configured = self.services();
             if services != now_configured {
@@ -195,14 +222,20 @@ impl Worker {
 
     /// Waits a moment for requests; all that wait share one time-stamp.
     fn serve_requests(&self, schedule: &mut Schedule, patience: Duration) {
-        let Ok(first) = self.requests.recv_timeout(patience) else { return };
+        let Ok(first) = self.requests.recv_timeout(patience) else {
+            return;
+        };
         let limit = self.process.settings.message_log.timestamp_records_limit;
         let mut waiting = vec![first];
         waiting.extend(self.requests.try_iter().take(limit.saturating_sub(1)));
         let records: Vec<RecordId> = waiting.iter().map(|request| request.record).collect();
         let (unknown, result) = self.stamp_asked(&records, schedule);
         for Request { record, reply } in waiting {
-            let answer = if unknown.contains(&record) { Err(TimeStampError::NoRecord(record)) } else { result.clone() };
+            let answer = if unknown.contains(&record) {
+                Err(TimeStampError::NoRecord(record))
+            } else {
+                result.clone()
+            };
             let _ = reply.send(answer);
         }
     }
@@ -236,8 +269,16 @@ impl Worker {
     }
 
     fn regular_round(&self, schedule: &mut Schedule) {
-        let interval = self.process.current.take().globalconf.as_ref().map(|conf| conf.time_stamping_interval_seconds());
-        let Some(limit) = schedule.due(interval, Instant::now()) else { return };
+        let interval = self
+            .process
+            .current
+            .take()
+            .globalconf
+            .as_ref()
+            .map(|conf| conf.time_stamping_interval_seconds());
+        let Some(limit) = schedule.due(interval, Instant::now()) else {
+            return;
+        };
         let outcome = self.round(limit);
         schedule.after(outcome, Instant::now());
     }
@@ -251,11 +292,17 @@ impl Worker {
             }
         };
         // Nothing waits, so nothing is amiss; else an old failure would stop a server that has no work.
-        let result = if records.is_empty() { Ok(()) } else { self.stamper.stamp(&self.process, &records) };
+        let result = if records.is_empty() {
+            Ok(())
+        } else {
+            self.stamper.stamp(&self.process, &records)
+        };
         match result {
             Ok(()) => {
                 self.succeeded();
-                Outcome::Stamped { full: records.len() >= limit }
+                Outcome::Stamped {
+                    full: records.len() >= limit,
+                }
             }
             Err(error) => {
                 self.failed(&error, records.len());

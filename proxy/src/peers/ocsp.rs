@@ -75,8 +75,14 @@ impl OcspResponsesOfPeers {
         at: OffsetDateTime,
     ) -> Result<Vec<Bytes>, OcspFetchError> {
         let freshness = time::Duration::seconds(globalconf.ocsp_freshness_seconds().into());
-        let known = |certificate: &Certificate| self.known(certificate, own).filter(|der| is_fresh(der, at, freshness));
-        let missing: Vec<_> = certificates.iter().filter(|certificate| known(certificate).is_none()).collect();
+        let known = |certificate: &Certificate| {
+            self.known(certificate, own)
+                .filter(|der| is_fresh(der, at, freshness))
+        };
+        let missing: Vec<_> = certificates
+            .iter()
+            .filter(|certificate| known(certificate).is_none())
+            .collect();
         if !missing.is_empty() {
             let fetched = fetch(service, &missing).await?;
             let mut remembered = self.0.borrow_mut();
@@ -84,12 +90,18 @@ impl OcspResponsesOfPeers {
                 remembered.put(certificate.sha1().to_hex(), response);
             }
         }
-        Ok(certificates.iter().filter_map(|certificate| self.known(certificate, own)).collect())
+        Ok(certificates
+            .iter()
+            .filter_map(|certificate| self.known(certificate, own))
+            .collect())
     }
 
     fn known(&self, certificate: &Certificate, own: &Keys) -> Option<Bytes> {
         let sha1 = certificate.sha1().to_hex();
-        own.ocsp_responses.get(&sha1).cloned().or_else(|| self.0.borrow_mut().get(&sha1).cloned())
+        own.ocsp_responses
+            .get(&sha1)
+            .cloned()
+            .or_else(|| self.0.borrow_mut().get(&sha1).cloned())
     }
 }
 
@@ -103,7 +115,10 @@ fn is_fresh(der: &[u8], at: OffsetDateTime, freshness: time::Duration) -> bool {
 async fn fetch(service: SocketAddr, certificates: &[&Certificate]) -> Result<Vec<Bytes>, OcspFetchError> {
     let tcp = race::connect_first(&[service], CONNECT_LIMIT).await?.1;
     let stream = Stream::plain(tcp).map_err(HttpError::Io)?;
-    let settings = ClientSettings { response_limit: Some(READ_LIMIT), ..ClientSettings::default() };
+    let settings = ClientSettings {
+        response_limit: Some(READ_LIMIT),
+        ..ClientSettings::default()
+    };
     let mut connection = ClientConnection::new(stream, settings);
     let head = RequestHead::new(Method::GET, target(certificates))
         .with("Host", service.to_string())
@@ -114,18 +129,29 @@ async fn fetch(service: SocketAddr, certificates: &[&Certificate]) -> Result<Vec
         return Err(OcspFetchError::Status(answer.status));
     }
     let content_type = ContentType::parse(answer.headers.get("content-type").unwrap_or_default())?;
-    let body = connection.body().read_to_end(MAX_ANSWER).await.map_err(HttpError::Body)?;
+    let body = connection
+        .body()
+        .read_to_end(MAX_ANSWER)
+        .await
+        .map_err(HttpError::Body)?;
     let responses = parts(content_type.boundary()?, &body)?;
     if responses.len() != certificates.len() {
-        return Err(OcspFetchError::Count { asked: certificates.len(), got: responses.len() });
+        return Err(OcspFetchError::Count {
+            asked: certificates.len(),
+            got: responses.len(),
+        });
     }
     Ok(responses)
 }
 
 /// Servers read the SHA-1 only; the SHA-256 is what newer clients send besides.
 fn target(certificates: &[&Certificate]) -> String {
-    let sha1 = certificates.iter().map(|certificate| format!("cert={}", certificate.sha1().to_hex()));
-    let sha256 = certificates.iter().map(|certificate| format!("cert_hash={}", certificate.sha256().to_hex()));
+    let sha1 = certificates
+        .iter()
+        .map(|certificate| format!("cert={}", certificate.sha1().to_hex()));
+    let sha256 = certificates
+        .iter()
+        .map(|certificate| format!("cert_hash={}", certificate.sha256().to_hex()));
     format!("/?{}", sha1.chain(sha256).collect::<Vec<_>>().join("&"))
 }
 

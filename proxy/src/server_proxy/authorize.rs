@@ -82,7 +82,10 @@ pub fn rest<'a>(
     }
     // A path that providers may read otherwise than we do matches nothing.
     let path = EndpointPath::from_raw(path).map_err(|_ambiguous| AuthorizeError::Denied(id.clone()))?;
-    let target = Target { method: Some(method), path: Some(&path) };
+    let target = Target {
+        method: Some(method),
+        path: Some(&path),
+    };
     decide(snapshot, globalconf, client, (id, service), target)
 }
 
@@ -104,7 +107,10 @@ pub fn soap<'a>(
 }
 
 fn known<'a>(snapshot: &'a Snapshot, id: &ServiceId) -> Result<&'a Service, AuthorizeError> {
-    snapshot.server.service(id).ok_or_else(|| AuthorizeError::UnknownService(id.clone()))
+    snapshot
+        .server
+        .service(id)
+        .ok_or_else(|| AuthorizeError::UnknownService(id.clone()))
 }
 
 /// Access first, then whether the service is switched on.
@@ -120,7 +126,10 @@ fn decide<'a>(
         return Err(AuthorizeError::Denied(id.clone()));
     }
     match &service.disabled_notice {
-        Some(notice) => Err(AuthorizeError::Disabled { service: id.clone(), notice: notice.clone() }),
+        Some(notice) => Err(AuthorizeError::Disabled {
+            service: id.clone(),
+            notice: notice.clone(),
+        }),
         None => Ok(Authorized { service, id }),
     }
 }

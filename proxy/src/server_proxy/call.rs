@@ -63,7 +63,9 @@ impl CallError {
             Self::MalformedUrl(_) => "service_malformed_url",
             Self::UnknownHost(_) => "unknown_host",
             Self::Connect(error) => connect_code(error),
-            Self::Handshake(_) | Self::UntrustedCertificate | Self::NoInternalKey => "ssl_authentication_failed",
+            Self::Handshake(_) | Self::UntrustedCertificate | Self::NoInternalKey => {
+                "ssl_authentication_failed"
+            }
             Self::Http(HttpError::Io(error)) if is_reset(error) => "network_error",
             Self::Http(_) => "io_error",
             Self::Status { .. } => "http_error",
@@ -80,7 +82,10 @@ fn connect_code(error: &ConnectError) -> &'static str {
 }
 
 fn is_reset(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe)
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::ConnectionReset | std::io::ErrorKind::BrokenPipe
+    )
 }
 
 /// How long to wait where the operator set no time-out: as good as for ever.
@@ -97,8 +102,11 @@ pub async fn connect(
     url: &ServiceUrl<'_>,
 ) -> Result<PooledConnection, CallError> {
     let limit = Some(authorized.service().timeout).filter(|limit| !limit.is_zero());
-    let addresses: Vec<SocketAddr> =
-        snapshot.addresses_of(url.host).into_iter().map(|ip| SocketAddr::new(ip, url.port)).collect();
+    let addresses: Vec<SocketAddr> = snapshot
+        .addresses_of(url.host)
+        .into_iter()
+        .map(|ip| SocketAddr::new(ip, url.port))
+        .collect();
     if addresses.is_empty() {
         return Err(CallError::UnknownHost(url.host.to_owned()));
     }
@@ -107,7 +115,9 @@ pub async fn connect(
         body_stall_limit: limit.unwrap_or(NO_LIMIT),
         ..ClientSettings::default()
     };
-    let known = addresses.iter().find_map(|address| worker.services.checkout(&key(*address, url, snapshot)));
+    let known = addresses
+        .iter()
+        .find_map(|address| worker.services.checkout(&key(*address, url, snapshot)));
     let mut connection = match known {
         Some(connection) => connection,
         None => open(worker, snapshot, url, &addresses, limit.unwrap_or(NO_LIMIT)).await?,
@@ -129,7 +139,8 @@ async fn open(
         None => Stream::plain(tcp).map_err(HttpError::Io)?,
         Some(config) => {
             let host = url.host.trim_start_matches('[').trim_end_matches(']').to_owned();
-            let name = ServerName::try_from(host).map_err(|_| CallError::MalformedUrl(url.host.to_owned()))?;
+            let name =
+                ServerName::try_from(host).map_err(|_| CallError::MalformedUrl(url.host.to_owned()))?;
             handshake::connect(tcp, config, name, &worker.process.handshakes, limit).await?
         }
     };
@@ -146,7 +157,11 @@ fn tls_config(snapshot: &Snapshot, url: &ServiceUrl<'_>) -> Result<Option<Arc<Cl
 }
 
 fn key(address: SocketAddr, url: &ServiceUrl<'_>, snapshot: &Snapshot) -> PoolKey {
-    let generation = snapshot.tls.internal.as_ref().map_or(0, |internal| internal.generation);
+    let generation = snapshot
+        .tls
+        .internal
+        .as_ref()
+        .map_or(0, |internal| internal.generation);
     PoolKey {
         address,
         name: url.tls.then(|| Rc::from(url.host)),
@@ -165,8 +180,18 @@ fn check_certificate(
     if !url.tls || !authorized.service().ssl_authentication {
         return Ok(());
     }
-    let presented = connection.peer().tls.as_ref().and_then(|tls| tls.certificates.first());
+    let presented = connection
+        .peer()
+        .tls
+        .as_ref()
+        .and_then(|tls| tls.certificates.first());
     let provider = snapshot.server.client(&authorized.id().provider);
-    let trusted = provider.zip(presented).is_some_and(|(provider, leaf)| provider.certificates.contains(leaf.as_ref()));
-    if trusted { Ok(()) } else { Err(CallError::UntrustedCertificate) }
+    let trusted = provider
+        .zip(presented)
+        .is_some_and(|(provider, leaf)| provider.certificates.contains(leaf.as_ref()));
+    if trusted {
+        Ok(())
+    } else {
+        Err(CallError::UntrustedCertificate)
+    }
 }

@@ -60,7 +60,10 @@ pub fn check_server(snapshot: &Snapshot, named: Option<&SecurityServerId>) -> Re
     match named {
         Some(found) if own != Some(found) => {
             let own = own.map(ToString::to_string).unwrap_or_default();
-            Err(PeerRejected::OtherServer { found: found.clone(), own })
+            Err(PeerRejected::OtherServer {
+                found: found.clone(),
+                own,
+            })
         }
         _ => Ok(()),
     }
@@ -71,8 +74,15 @@ pub fn check_server(snapshot: &Snapshot, named: Option<&SecurityServerId>) -> Re
 /// # Errors
 /// [`PeerRejected::UnknownProvider`]
 pub fn check_provider(snapshot: &Snapshot, provider: &ClientId) -> Result<(), PeerRejected> {
-    let registered = snapshot.server.client(provider).is_some_and(|client| client.is_registered());
-    if registered { Ok(()) } else { Err(PeerRejected::UnknownProvider(provider.clone())) }
+    let registered = snapshot
+        .server
+        .client(provider)
+        .is_some_and(|client| client.is_registered());
+    if registered {
+        Ok(())
+    } else {
+        Err(PeerRejected::UnknownProvider(provider.clone()))
+    }
 }
 
 /// The certificate of the TLS connection must be good and belong to a server of the service client.

@@ -24,8 +24,13 @@ pub(super) async fn serve(
 ) -> Result<(), ExchangeError> {
     let (request, received, body_log) = read(exchange, body).await?;
     let target = (request.method().as_str(), request.service_path());
-    let authorized =
-        authorize::rest(&exchange.snapshot, &exchange.globalconf, request.client(), request.service(), target)?;
+    let authorized = authorize::rest(
+        &exchange.snapshot,
+        &exchange.globalconf,
+        request.client(),
+        request.service(),
+        target,
+    )?;
     let metrics = exchange.worker.process.metrics.side(Side::ServerProxy);
     let verified = exchange.worker.verifier.verify(
         received,
@@ -37,7 +42,16 @@ pub(super) async fn serve(
     log_request(exchange, &request, &verified, body_log).await?;
 
     let mut outgoing = exchange.start(responder, None).await?;
-    match answer(exchange, &authorized, &request, &verified, &mut outgoing, responder.body()).await {
+    match answer(
+        exchange,
+        &authorized,
+        &request,
+        &verified,
+        &mut outgoing,
+        responder.body(),
+    )
+    .await
+    {
         Ok((signature, logged)) => outgoing.finish(responder.body(), &signature, logged).await,
         Err(error) => Err(exchange.fail(responder, outgoing, error).await),
     }
@@ -50,8 +64,11 @@ async fn read(
 ) -> Result<(RequestPart, Received, BodyLog), ExchangeError> {
     let process = &exchange.worker.process;
     let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
-    let receiving =
-        Receiving { spools: &process.spools, algorithm: exchange.algorithm, body_log: &mut body_log };
+    let receiving = Receiving {
+        spools: &process.spools,
+        algorithm: exchange.algorithm,
+        body_log: &mut body_log,
+    };
     let mut request = None;
     let received = receive(body, exchange.content_type(), receiving, |received| {
         request = check(exchange, received)?;
@@ -64,7 +81,11 @@ async fn read(
 }
 
 fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<RequestPart>, ExchangeError> {
-    let Some(part) = received.message.as_ref().filter(|part| part.kind == PartKind::RestRequest) else {
+    let Some(part) = received
+        .message
+        .as_ref()
+        .filter(|part| part.kind == PartKind::RestRequest)
+    else {
         return Ok(None);
     };
     let request = RequestPart::parse(&part.bytes)?;
@@ -72,7 +93,13 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<RequestP
     peer::check_provider(&exchange.snapshot, provider)?;
     sign::context(&exchange.snapshot, provider, exchange.at)?;
     let caller = exchange.caller(&received.ocsp_responses);
-    peer::check_caller(&exchange.worker.callers, caller, request.client(), &exchange.globalconf, exchange.at)?;
+    peer::check_caller(
+        &exchange.worker.callers,
+        caller,
+        request.client(),
+        &exchange.globalconf,
+        exchange.at,
+    )?;
     Ok(Some(request))
 }
 
@@ -85,7 +112,11 @@ async fn log_request(
     let received = verified.get();
     let signature = received.require_signature("Request")?;
     let has_body = !received.attachments.is_empty();
-    let part = received.message.as_ref().map(|part| &part.bytes[..]).unwrap_or_default();
+    let part = received
+        .message
+        .as_ref()
+        .map(|part| &part.bytes[..])
+        .unwrap_or_default();
     let message = || Bytes::copy_from_slice(part);
     let entry = entry(exchange, request, Direction::Request);
     let receipt = log::rest(
@@ -123,9 +154,17 @@ async fn answer(
     let process = &exchange.worker.process;
     let (mut connection, head) = call(exchange, authorized, request, verified).await?;
     let request_hash = request.request_hash(verified.get().digests.body());
-    let provider_head = ProviderHead { status: head.status, reason: &String::from_utf8_lossy(&head.reason) };
-    let response =
-        ResponsePart::build(provider_head, head.headers.iter(), request, exchange.request_id(), &request_hash)?;
+    let provider_head = ProviderHead {
+        status: head.status,
+        reason: &String::from_utf8_lossy(&head.reason),
+    };
+    let response = ResponsePart::build(
+        provider_head,
+        head.headers.iter(),
+        request,
+        exchange.request_id(),
+        &request_hash,
+    )?;
     outgoing.rest_response(out, response.to_bytes()).await?;
 
     let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
@@ -147,7 +186,10 @@ async fn answer(
     let logged = log::rest(
         process,
         entry(exchange, request, Direction::Response),
-        (|| Bytes::copy_from_slice(response.to_bytes()), || response.filtered().into()),
+        (
+            || Bytes::copy_from_slice(response.to_bytes()),
+            || response.filtered().into(),
+        ),
         &signature,
         (body_log, has_body),
     );
@@ -175,10 +217,16 @@ async fn call(
     let mut connection = call::connect(exchange.worker, &exchange.snapshot, authorized, &parsed).await?;
     let head = request_head(&parsed, request);
     let received = verified.get();
-    let content = received.content.as_ref().filter(|_| !received.attachments.is_empty());
+    let content = received
+        .content
+        .as_ref()
+        .filter(|_| !received.attachments.is_empty());
     let content = content.filter(|_| request.method().delivers_body());
     let Some(content) = content else {
-        let answered = connection.send_full(&head, Bytes::new()).await.map_err(CallError::Http)?;
+        let answered = connection
+            .send_full(&head, Bytes::new())
+            .await
+            .map_err(CallError::Http)?;
         return Ok((connection, answered));
     };
     let sending = connection.exchange::<SendError>(&head, BodyLength::Known(content.len()), async |out| {
@@ -207,7 +255,8 @@ fn request_head(url: &ServiceUrl<'_>, request: &RequestPart) -> RequestHead {
     let mut head = RequestHead::new(Method::new(request.method().as_str().as_bytes().to_vec()), target)
         .with("Host", url.authority.to_owned());
     for header in request.headers() {
-        head.headers.push(header.name.clone(), to_http_value(&header.value).into_owned());
+        head.headers
+            .push(header.name.clone(), to_http_value(&header.value).into_owned());
     }
     head
 }

@@ -2,7 +2,8 @@
 
 use bytes::Bytes;
 use protocol_message::soap::{
-    self, ParsedSoap, Recoded, SoapMessage, filtered_message, message_hash, validate_soap_action, with_request_hash,
+    self, ParsedSoap, Recoded, SoapMessage, filtered_message, message_hash, validate_soap_action,
+    with_request_hash,
 };
 use protocol_message::transport::{ContentType, PartHeaders, PartKind, header};
 use storage::message_log::{Direction, LogReceipt, MessageKind};
@@ -35,9 +36,21 @@ pub(super) async fn serve(
     let content = SoapContent::new(verified, exchange.header(header::ORIGINAL_CONTENT_TYPE));
     log_request(exchange, &request, &content).await?;
 
-    let (mut connection, head) = call(exchange, &authorized, &content).await.map_err(ExchangeError::in_service)?;
-    let mut outgoing = exchange.start(responder, head.headers.get("content-type")).await?;
-    match answer(exchange, (&request, &content), (&mut connection, &head), &mut outgoing, responder.body()).await {
+    let (mut connection, head) = call(exchange, &authorized, &content)
+        .await
+        .map_err(ExchangeError::in_service)?;
+    let mut outgoing = exchange
+        .start(responder, head.headers.get("content-type"))
+        .await?;
+    match answer(
+        exchange,
+        (&request, &content),
+        (&mut connection, &head),
+        &mut outgoing,
+        responder.body(),
+    )
+    .await
+    {
         Ok((signature, logged)) => outgoing.finish(responder.body(), &signature, logged).await,
         Err(error) => Err(exchange.fail(responder, outgoing, error).await),
     }
@@ -47,7 +60,11 @@ pub(super) async fn serve(
 async fn read(exchange: &Exchange<'_>, body: &mut Body) -> Result<(SoapMessage, Received), ExchangeError> {
     let mut body_log = BodyLog::off();
     let spools = &exchange.worker.process.spools;
-    let receiving = Receiving { spools, algorithm: exchange.algorithm, body_log: &mut body_log };
+    let receiving = Receiving {
+        spools,
+        algorithm: exchange.algorithm,
+        body_log: &mut body_log,
+    };
     let mut request = None;
     let received = receive(body, exchange.content_type(), receiving, |received| {
         request = check(exchange, received)?;
@@ -60,18 +77,30 @@ async fn read(exchange: &Exchange<'_>, body: &mut Body) -> Result<(SoapMessage, 
 }
 
 fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<SoapMessage>, ExchangeError> {
-    let Some(part) = received.message.as_ref().filter(|part| part.kind == PartKind::Soap) else {
+    let Some(part) = received
+        .message
+        .as_ref()
+        .filter(|part| part.kind == PartKind::Soap)
+    else {
         return Ok(None);
     };
     let content_type = ContentType::parse(part.headers.content_type.as_deref().unwrap_or_default())?;
-    let ParsedSoap::Message(request) = soap::parse(&part.bytes, &content_type)? else { return Ok(None) };
+    let ParsedSoap::Message(request) = soap::parse(&part.bytes, &content_type)? else {
+        return Ok(None);
+    };
     let provider = &request.header.service.provider;
     peer::check_server(&exchange.snapshot, request.header.security_server.as_ref())?;
     peer::check_provider(&exchange.snapshot, provider)?;
     sign::context(&exchange.snapshot, provider, exchange.at)?;
     let caller = exchange.caller(&received.ocsp_responses);
     let client = &request.header.client;
-    peer::check_caller(&exchange.worker.callers, caller, client, &exchange.globalconf, exchange.at)?;
+    peer::check_caller(
+        &exchange.worker.callers,
+        caller,
+        client,
+        &exchange.globalconf,
+        exchange.at,
+    )?;
     Ok(Some(*request))
 }
 
@@ -81,7 +110,11 @@ async fn log_request(
     content: &SoapContent,
 ) -> Result<(), ExchangeError> {
     let received = content.received();
-    let bytes = received.message.as_ref().map(|part| &part.bytes[..]).unwrap_or_default();
+    let bytes = received
+        .message
+        .as_ref()
+        .map(|part| &part.bytes[..])
+        .unwrap_or_default();
     let signature = received.require_signature("Request")?;
     let logged = log(exchange, request, (bytes, request), Direction::Request, signature).await?;
     tracing::trace!(record = %logged.id(), "request logged");
@@ -104,7 +137,10 @@ async fn log(
         service: request.header.service.clone(),
         kind: MessageKind::Soap,
     };
-    let content = (|| Bytes::copy_from_slice(bytes), || filtered_message(message).into());
+    let content = (
+        || Bytes::copy_from_slice(bytes),
+        || filtered_message(message).into(),
+    );
     Ok(log::soap(&exchange.worker.process, entry, content, signature).await?)
 }
 
@@ -152,15 +188,32 @@ async fn answer(
 ) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
     let opened = SoapSource::open(connection.body(), head.headers.get("content-type")).await;
     let (part, source) = opened.map_err(ExchangeError::in_service)?;
-    let asked = content.received().message.as_ref().map(|part| &part.bytes[..]).unwrap_or_default();
+    let asked = content
+        .received()
+        .message
+        .as_ref()
+        .map(|part| &part.bytes[..])
+        .unwrap_or_default();
     let (bytes, response) = recode(&part, asked).map_err(ExchangeError::in_service)?;
-    let headers = PartHeaders { content_type: Some(part.content_type.with_utf8_charset()), ..part.headers };
+    let headers = PartHeaders {
+        content_type: Some(part.content_type.with_utf8_charset()),
+        ..part.headers
+    };
     outgoing.soap(out, &headers, &bytes).await?;
-    source.stream_attachments(outgoing, out, ExchangeError::in_service).await?;
+    source
+        .stream_attachments(outgoing, out, ExchangeError::in_service)
+        .await?;
     out.flush().await?;
     let context = sign::context(&exchange.snapshot, &request.header.service.provider, exchange.at)?;
     let signature = sign::sign(&exchange.worker.process.signer, &context, outgoing.digests()).await?;
-    let logged = log(exchange, request, (&bytes, &response), Direction::Response, &signature).await?;
+    let logged = log(
+        exchange,
+        request,
+        (&bytes, &response),
+        Direction::Response,
+        &signature,
+    )
+    .await?;
     Ok((signature, logged))
 }
 

@@ -11,10 +11,12 @@ pub(super) fn check(oldest: Option<&str>, found: Option<&str>) -> Result<(), Exc
     let refused = |why: String| Err(ExchangeError::ClientProxyVersion(why));
     match (Version::parse(oldest), Version::parse(found)) {
         (Ok(oldest), Ok(found)) if found >= oldest => Ok(()),
-        (Ok(oldest), Ok(found)) => {
-            refused(format!("The minimum supported version for client security server is: {oldest}, found: {found}"))
-        }
-        _ => refused(format!("client security server version {found:?} can't be compared with {oldest:?}")),
+        (Ok(oldest), Ok(found)) => refused(format!(
+            "The minimum supported version for client security server is: {oldest}, found: {found}"
+        )),
+        _ => refused(format!(
+            "client security server version {found:?} can't be compared with {oldest:?}"
+        )),
     }
 }
 

@@ -68,8 +68,12 @@ impl Keys {
         ocsp_responses: OcspResponses,
         at: OffsetDateTime,
     ) -> Self {
-        let mut keys = Self { ocsp_responses, ..Self::default() };
-        keys.authentication = server.and_then(|server| keys.select_authentication(status, server, globalconf, at));
+        let mut keys = Self {
+            ocsp_responses,
+            ..Self::default()
+        };
+        keys.authentication =
+            server.and_then(|server| keys.select_authentication(status, server, globalconf, at));
         keys.select_signing(status, globalconf, at);
         keys
     }
@@ -83,7 +87,9 @@ impl Keys {
     /// What messages of the member are signed with, if that is good at `at`.
     #[must_use]
     pub fn signing(&self, client: &ClientId, at: OffsetDateTime) -> Option<&Arc<SigningContext>> {
-        self.signing.get(&client.member()).filter(|context| context.good_until >= at)
+        self.signing
+            .get(&client.member())
+            .filter(|context| context.good_until >= at)
     }
 
     fn select_authentication(
@@ -94,12 +100,22 @@ impl Keys {
         at: OffsetDateTime,
     ) -> Option<Arc<AuthenticationKey>> {
         for (key, info) in status.usable(KeyUsage::Authentication) {
-            let Some(certificate) = self.readable(info) else { continue };
-            if globalconf.server_by_auth_cert(&certificate).is_none_or(|found| found.id != *server) {
-                self.problems.push(format!("certificate {}: not registered for {server}", info.sha256));
+            let Some(certificate) = self.readable(info) else {
+                continue;
+            };
+            if globalconf
+                .server_by_auth_cert(&certificate)
+                .is_none_or(|found| found.id != *server)
+            {
+                self.problems.push(format!(
+                    "certificate {}: not registered for {server}",
+                    info.sha256
+                ));
                 continue;
             }
-            let Some(good) = self.good(&certificate, &server.instance, globalconf, at) else { continue };
+            let Some(good) = self.good(&certificate, &server.instance, globalconf, at) else {
+                continue;
+            };
             return Some(Arc::new(AuthenticationKey {
                 chain: good.chain,
                 ocsp_responses: good.ocsp_responses,
@@ -113,19 +129,35 @@ impl Keys {
 
     fn select_signing(&mut self, status: &Status, globalconf: &LoadedGlobalConf, at: OffsetDateTime) {
         for (_, info) in status.usable(KeyUsage::Signing) {
-            let Some(certificate) = self.readable(info) else { continue };
+            let Some(certificate) = self.readable(info) else {
+                continue;
+            };
             let Some(member) = member_of(&certificate, globalconf) else {
-                self.problems.push(format!("certificate {}: no approved CA names its member", info.sha256));
+                self.problems.push(format!(
+                    "certificate {}: no approved CA names its member",
+                    info.sha256
+                ));
                 continue;
             };
             if self.signing.contains_key(&member) {
                 continue;
             }
-            let Some(good) = self.good(&certificate, &member.instance, globalconf, at) else { continue };
+            let Some(good) = self.good(&certificate, &member.instance, globalconf, at) else {
+                continue;
+            };
             let context = SigningContext {
                 certificate: info.sha256,
-                intermediates: good.chain.iter().skip(1).map(|ca| Blob::from(ca.as_der())).collect(),
-                ocsp_responses: good.ocsp_responses.iter().map(|der| Blob::from(&der[..])).collect(),
+                intermediates: good
+                    .chain
+                    .iter()
+                    .skip(1)
+                    .map(|ca| Blob::from(ca.as_der()))
+                    .collect(),
+                ocsp_responses: good
+                    .ocsp_responses
+                    .iter()
+                    .map(|der| Blob::from(&der[..]))
+                    .collect(),
                 good_until: good.until,
             };
             self.signing.insert(member, Arc::new(context));
@@ -135,7 +167,8 @@ impl Keys {
     fn readable(&mut self, info: &CertificateInfo) -> Option<Certificate> {
         let certificate = Certificate::from_der(&info.der);
         if let Err(error) = &certificate {
-            self.problems.push(format!("certificate {}: {error}", info.sha256));
+            self.problems
+                .push(format!("certificate {}: {error}", info.sha256));
         }
         certificate.ok()
     }
@@ -152,7 +185,8 @@ impl Keys {
         match good {
             Ok(good) => Some(good),
             Err(problem) => {
-                self.problems.push(format!("certificate of {}: {problem}", certificate.subject()));
+                self.problems
+                    .push(format!("certificate of {}: {problem}", certificate.subject()));
                 None
             }
         }
@@ -167,11 +201,20 @@ impl Keys {
     ) -> Result<Good, super::material::StatusError> {
         let chain = globalconf.chain(certificate, &[], instance, at)?;
         let certificates = chain.without_anchor().to_vec();
-        let on_disk = certificates.iter().filter_map(|one| self.ocsp_responses.get(&one.sha1().to_hex()));
+        let on_disk = certificates
+            .iter()
+            .filter_map(|one| self.ocsp_responses.get(&one.sha1().to_hex()));
         let ocsp_responses: Vec<Bytes> = on_disk.cloned().collect();
-        let parsed: Vec<_> = ocsp_responses.iter().filter_map(|der| Response::from_der(der).ok()).collect();
+        let parsed: Vec<_> = ocsp_responses
+            .iter()
+            .filter_map(|der| Response::from_der(der).ok())
+            .collect();
         let until = globalconf.chain_status(&chain, &parsed, at)?;
-        Ok(Good { chain: certificates, ocsp_responses, until })
+        Ok(Good {
+            chain: certificates,
+            ocsp_responses,
+            until,
+        })
     }
 }
 
@@ -187,7 +230,10 @@ fn member_of(certificate: &Certificate, globalconf: &LoadedGlobalConf) -> Option
     let instance = globalconf.instance();
     let issuers = Material::issuer_candidates(globalconf, certificate, instance);
     issuers.into_iter().find_map(|ca| {
-        let member = globalconf.profile(&ca, instance)?.member(certificate, instance).ok()?;
+        let member = globalconf
+            .profile(&ca, instance)?
+            .member(certificate, instance)
+            .ok()?;
         Some(ClientId {
             instance: member.instance,
             member_class: member.member_class,

@@ -66,13 +66,24 @@ impl LoadedGlobalConf {
     #[must_use]
     pub fn new(conf: GlobalConf) -> Self {
         let responders = conf.all_ca_certs().flat_map(|ca| {
-            let responders = ca.ocsp_responders.iter().filter_map(|responder| responder.certificate.clone());
-            responders.map(|responder| ConfiguredResponder { authority: ca.certificate.clone(), responder })
+            let responders = ca
+                .ocsp_responders
+                .iter()
+                .filter_map(|responder| responder.certificate.clone());
+            responders.map(|responder| ConfiguredResponder {
+                authority: ca.certificate.clone(),
+                responder,
+            })
         });
         let responders = responders.collect();
         let authorities = conf.all_ca_certs().map(|ca| ca.certificate.clone()).collect();
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        Self { conf, serial, responders, authorities }
+        Self {
+            conf,
+            serial,
+            responders,
+            authorities,
+        }
     }
 
     /// A number that no other loaded configuration of this process has: what was verified by one is remembered under it.
@@ -94,7 +105,9 @@ impl LoadedGlobalConf {
     ) -> Result<Chain, ChainError> {
         let (anchors, others): (Vec<_>, Vec<_>) = self.conf.ca_certs(instance).partition(|ca| ca.is_top);
         let certificates = |cas: Vec<&protocol_globalconf::directory::CaCertificate>| {
-            cas.into_iter().map(|ca| ca.certificate.clone()).collect::<Vec<_>>()
+            cas.into_iter()
+                .map(|ca| ca.certificate.clone())
+                .collect::<Vec<_>>()
         };
         let mut between = intermediates.to_vec();
         between.extend(certificates(others));
@@ -122,7 +135,10 @@ impl LoadedGlobalConf {
                 .ok_or_else(|| StatusError::Missing(subject()))?;
             let verified = response
                 .verify(&context, certificate, issuer, at)
-                .map_err(|source| StatusError::Ocsp { subject: subject(), source })?;
+                .map_err(|source| StatusError::Ocsp {
+                    subject: subject(),
+                    source,
+                })?;
             good_until = good_until.min(verified.good_until);
         }
         Ok(good_until)
@@ -138,11 +154,17 @@ impl LoadedGlobalConf {
 
 impl Material for LoadedGlobalConf {
     fn ca_certificates(&self, instance: &str) -> Vec<Certificate> {
-        self.conf.signing_ca_certs(instance).map(|ca| ca.certificate.clone()).collect()
+        self.conf
+            .signing_ca_certs(instance)
+            .map(|ca| ca.certificate.clone())
+            .collect()
     }
 
     fn issuer_candidates(&self, certificate: &Certificate, instance: &str) -> Vec<Certificate> {
-        let candidates = self.conf.issuer_candidates(certificate, instance).filter(|ca| !ca.authentication_only);
+        let candidates = self
+            .conf
+            .issuer_candidates(certificate, instance)
+            .filter(|ca| !ca.authentication_only);
         candidates.map(|ca| ca.certificate.clone()).collect()
     }
 

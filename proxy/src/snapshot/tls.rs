@@ -11,8 +11,8 @@ use signer_client::{Client, DigestAlgorithm, KeyAlgorithm, KeySelector, Signatur
 
 use super::{AuthenticationKey, Current};
 use crate::net::tls::{
-    AcceptAll, CallbackKey, ClientAuthentication, KeyKind, PeerRefused, PeerVerifier, SignFailed, TlsIdentity,
-    client_config, server_config,
+    AcceptAll, CallbackKey, ClientAuthentication, KeyKind, PeerRefused, PeerVerifier, SignFailed,
+    TlsIdentity, client_config, server_config,
 };
 
 /// The configurations of one moment. What is absent can't be offered, because its key is not usable.
@@ -70,7 +70,12 @@ impl TlsFactory {
     /// A factory whose configurations judge peers by the then current snapshot.
     #[must_use]
     pub fn new(signer: Client, provider: Arc<CryptoProvider>, current: Weak<Current>) -> Self {
-        Self { signer, provider, current, generation: 0 }
+        Self {
+            signer,
+            provider,
+            current,
+            generation: 0,
+        }
     }
 
     /// Configurations for the authentication key: the ones at hand if it is still the same key, else new ones.
@@ -86,10 +91,20 @@ impl TlsFactory {
         if let Some(same) = at_hand.filter(|peers| peers.certificate == key.certificate) {
             return Ok(Arc::clone(same));
         }
-        let chain = key.chain.iter().map(|certificate| der(certificate.as_der())).collect();
+        let chain = key
+            .chain
+            .iter()
+            .map(|certificate| der(certificate.as_der()))
+            .collect();
         let selector = KeySelector::Certificate(key.certificate);
-        let identity = TlsIdentity { certificate_chain: chain, key: Arc::new(self.key(key.algorithm, selector)) };
-        let verifier = Arc::new(RegisteredServers { current: self.current.clone(), issuer_names });
+        let identity = TlsIdentity {
+            certificate_chain: chain,
+            key: Arc::new(self.key(key.algorithm, selector)),
+        };
+        let verifier = Arc::new(RegisteredServers {
+            current: self.current.clone(),
+            issuer_names,
+        });
         self.generation += 1;
         Ok(Arc::new(PeerTls {
             generation: self.generation,
@@ -112,15 +127,24 @@ impl TlsFactory {
         certificate: &Certificate,
         status: &Status,
     ) -> Result<Option<Arc<InternalTls>>, rustls::Error> {
-        let key = status.keys().find(|key| key.available && *key.public_key == *certificate.spki_der());
+        let key = status
+            .keys()
+            .find(|key| key.available && *key.public_key == *certificate.spki_der());
         let Some(key) = key else { return Ok(None) };
         let callback = self.key(key.algorithm, KeySelector::Key(key.id.clone()));
-        let identity = TlsIdentity { certificate_chain: vec![der(certificate.as_der())], key: Arc::new(callback) };
+        let identity = TlsIdentity {
+            certificate_chain: vec![der(certificate.as_der())],
+            key: Arc::new(callback),
+        };
         self.generation += 1;
         Ok(Some(Arc::new(InternalTls {
             generation: self.generation,
             certificate: certificate.as_der().to_vec(),
-            server: server_config(Arc::clone(&self.provider), &identity, ClientAuthentication::Optional)?,
+            server: server_config(
+                Arc::clone(&self.provider),
+                &identity,
+                ClientAuthentication::Optional,
+            )?,
             client: client_config(Arc::clone(&self.provider), Some(&identity), Arc::new(AcceptAll))?,
         })))
     }
@@ -136,7 +160,9 @@ impl TlsFactory {
         CallbackKey::new(kind, move |scheme, message| {
             let algorithm = signature_algorithm(scheme).ok_or_else(|| SignFailed(format!("{scheme:?}")))?;
             let signature = signer.sign_data(selector.clone(), algorithm, message);
-            signature.map(|blob| blob.to_vec()).map_err(|error| SignFailed(error.to_string()))
+            signature
+                .map(|blob| blob.to_vec())
+                .map_err(|error| SignFailed(error.to_string()))
         })
     }
 }
@@ -153,7 +179,14 @@ impl RegisteredServers {
     fn server_of(&self, leaf: &CertificateDer<'_>) -> Option<SecurityServerId> {
         let certificate = Certificate::from_der(leaf).ok()?;
         let snapshot = self.current.upgrade()?.take();
-        Some(snapshot.globalconf.as_ref()?.server_by_auth_cert(&certificate)?.id.clone())
+        Some(
+            snapshot
+                .globalconf
+                .as_ref()?
+                .server_by_auth_cert(&certificate)?
+                .id
+                .clone(),
+        )
     }
 }
 

@@ -132,7 +132,9 @@ impl Watcher {
             if self.seen.version == Some(version) {
                 return Ok(None);
             }
-            self.configuration.snapshot().map(|snapshot| Some((version, snapshot)))
+            self.configuration
+                .snapshot()
+                .map(|snapshot| Some((version, snapshot)))
         });
         match read {
             Ok(None) => false,
@@ -151,14 +153,20 @@ impl Watcher {
 
     fn look_at_keys(&mut self, next: &mut Snapshot, conf_changed: bool) -> bool {
         let status = match self.signer.status() {
-            Ok(status) => Status { counters: signer_client::Counters::default(), ..status },
+            Ok(status) => Status {
+                counters: signer_client::Counters::default(),
+                ..status
+            },
             Err(error) => {
                 self.problem(format!("signer: {error}"));
                 return false;
             }
         };
         let ocsp = Directory::new(&self.settings.ocsp_cache).stamp();
-        let due = self.seen.selected.is_none_or(|at| at.elapsed() >= RESELECT_INTERVAL);
+        let due = self
+            .seen
+            .selected
+            .is_none_or(|at| at.elapsed() >= RESELECT_INTERVAL);
         let same = self.seen.status.as_ref() == Some(&status) && self.seen.ocsp.as_ref() == Some(&ocsp);
         if same && !conf_changed && !due {
             return false;
@@ -171,12 +179,16 @@ impl Watcher {
     }
 
     fn select(&mut self, next: &mut Snapshot, status: &Status) {
-        let Some(globalconf) = next.globalconf.clone() else { return };
+        let Some(globalconf) = next.globalconf.clone() else {
+            return;
+        };
         let now = OffsetDateTime::now_utc();
         let responses = read_ocsp_responses(&self.settings.ocsp_cache);
         let keys = Keys::select(status, next.server.server.as_ref(), &globalconf, responses, now);
         if keys.problems != self.seen.problems {
-            keys.problems.iter().for_each(|problem| tracing::warn!(problem, "key not usable"));
+            keys.problems
+                .iter()
+                .for_each(|problem| tracing::warn!(problem, "key not usable"));
             self.seen.problems.clone_from(&keys.problems);
         }
         match self.tls(&next.tls, &keys, &globalconf, status, now) {
@@ -194,19 +206,30 @@ impl Watcher {
         status: &Status,
         now: OffsetDateTime,
     ) -> Result<TlsConfigs, rustls::Error> {
-        let issuers = globalconf.all_ca_certs().map(|ca| ca.certificate.subject_der().to_vec()).collect();
-        let peers = keys.authentication(now).map(|key| self.factory.peers(at_hand.peers.as_ref(), key, issuers));
+        let issuers = globalconf
+            .all_ca_certs()
+            .map(|ca| ca.certificate.subject_der().to_vec())
+            .collect();
+        let peers = keys
+            .authentication(now)
+            .map(|key| self.factory.peers(at_hand.peers.as_ref(), key, issuers));
         let internal = match (&at_hand.internal, &self.internal_certificate) {
             (Some(known), _) => Some(Arc::clone(known)),
             (None, Some(certificate)) => self.factory.internal(certificate, status)?,
             (None, None) => None,
         };
-        Ok(TlsConfigs { peers: peers.transpose()?, internal })
+        Ok(TlsConfigs {
+            peers: peers.transpose()?,
+            internal,
+        })
     }
 
     /// Looks up the names of servers and services, so that no request has to.
     fn resolve(&mut self, next: &mut Snapshot, conf_changed: bool) -> bool {
-        let due = self.seen.resolved.is_none_or(|at| at.elapsed() >= RESOLVE_INTERVAL);
+        let due = self
+            .seen
+            .resolved
+            .is_none_or(|at| at.elapsed() >= RESOLVE_INTERVAL);
         if !conf_changed && !due {
             return false;
         }
@@ -238,9 +261,15 @@ impl Watcher {
 }
 
 fn names(snapshot: &Snapshot) -> Vec<String> {
-    let servers = snapshot.globalconf.iter().flat_map(|globalconf| globalconf.known_addresses());
+    let servers = snapshot
+        .globalconf
+        .iter()
+        .flat_map(|globalconf| globalconf.known_addresses());
     let mut names: Vec<String> = servers.map(ToOwned::to_owned).collect();
-    let clients = snapshot.server.clients().flat_map(|(_, client)| client.services());
+    let clients = snapshot
+        .server
+        .clients()
+        .flat_map(|(_, client)| client.services());
     let services = clients.filter_map(|id| snapshot.server.service(id));
     names.extend(services.filter_map(|service| crate::service_url::host_of(&service.url)));
     names.retain(|name| name.parse::<IpAddr>().is_err());
@@ -250,7 +279,11 @@ fn names(snapshot: &Snapshot) -> Vec<String> {
 }
 
 fn look_up(name: &str) -> Option<Vec<IpAddr>> {
-    let found: Vec<IpAddr> = (name, 0).to_socket_addrs().ok()?.map(|address| address.ip()).collect();
+    let found: Vec<IpAddr> = (name, 0)
+        .to_socket_addrs()
+        .ok()?
+        .map(|address| address.ip())
+        .collect();
     (!found.is_empty()).then_some(found)
 }
 
@@ -259,7 +292,10 @@ fn read_ocsp_responses(folder: &Path) -> OcspResponses {
     let files = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let named = files.filter_map(|file| {
         let name = file.file_name().into_string().ok()?;
-        Some((name.strip_suffix(".ocsp")?.to_owned(), Bytes::from(std::fs::read(file.path()).ok()?)))
+        Some((
+            name.strip_suffix(".ocsp")?.to_owned(),
+            Bytes::from(std::fs::read(file.path()).ok()?),
+        ))
     });
     named.collect()
 }

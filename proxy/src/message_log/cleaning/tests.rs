@@ -20,7 +20,13 @@ fn old_records_go_when_they_are_stamped_and_young_ones_stay() {
     let young = clean(&log, 2, now + time::Duration::days(1)).unwrap();
     assert_eq!(young, Cleaned::default());
     let old = clean(&log, 2, now + time::Duration::days(3)).unwrap();
-    assert_eq!(old, Cleaned { removed: 1, kept_pending: 1 });
+    assert_eq!(
+        old,
+        Cleaned {
+            removed: 1,
+            kept_pending: 1
+        }
+    );
     assert!(log.records().get(stamped).unwrap().is_none() && log.records().get(waiting).unwrap().is_some());
     assert!(background.stop(Duration::from_secs(20)));
 }

@@ -73,7 +73,10 @@ impl From<LogError> for TimeStampError {
 }
 
 fn summary(errors: &[(String, ProviderError)]) -> String {
-    let errors: Vec<String> = errors.iter().map(|(url, error)| format!("{url}: {error}")).collect();
+    let errors: Vec<String> = errors
+        .iter()
+        .map(|(url, error)| format!("{url}: {error}"))
+        .collect();
     errors.join("; ")
 }
 

@@ -68,7 +68,12 @@ impl Provider {
     }
 
     fn ask(&self, url: &str, request: &[u8]) -> Result<Vec<u8>, ProviderError> {
-        let mut response = self.0.post(url).content_type(QUERY).send(request).map_err(not_asked)?;
+        let mut response = self
+            .0
+            .post(url)
+            .content_type(QUERY)
+            .send(request)
+            .map_err(not_asked)?;
         let status = response.status().as_u16();
         if status != 200 {
             return Err(ProviderError::Status(status));
@@ -77,7 +82,8 @@ impl Provider {
         let limit = u64::try_from(MAX_TSP_BYTES).unwrap_or(u64::MAX).saturating_add(1);
         let mut answer = Vec::new();
         let mut body = response.body_mut().as_reader().take(limit);
-        body.read_to_end(&mut answer).map_err(|error| ProviderError::Body(Box::new(ureq::Error::from(error))))?;
+        body.read_to_end(&mut answer)
+            .map_err(|error| ProviderError::Body(Box::new(ureq::Error::from(error))))?;
         Ok(answer)
     }
 }

@@ -58,7 +58,11 @@ impl Schedule {
             interval_override: settings.timestamp_interval_override.map(Duration::from_secs),
             retry_delay: Duration::from_secs(settings.timestamp_retry_delay.max(1)),
             limit: settings.timestamp_records_limit.max(1),
-            mode: if failing { Mode::RetryingAtOnce } else { Mode::Starting },
+            mode: if failing {
+                Mode::RetryingAtOnce
+            } else {
+                Mode::Starting
+            },
             last: now,
         }
     }
@@ -87,7 +91,8 @@ impl Schedule {
         match self.interval_override {
             Some(interval) => interval.max(MIN_OVERRIDE),
             None => {
-                let configured = configured.map_or(MIN_INTERVAL, |seconds| Duration::from_secs(seconds.into()));
+                let configured =
+                    configured.map_or(MIN_INTERVAL, |seconds| Duration::from_secs(seconds.into()));
                 configured.clamp(MIN_INTERVAL, MAX_INTERVAL)
             }
         }
@@ -137,8 +142,10 @@ mod tests {
 
     fn schedule(interval_override: Option<u64>, failing: bool) -> (Schedule, Instant) {
         let now = Instant::now();
-        let settings =
-            MessageLogSettings { timestamp_interval_override: interval_override, ..MessageLogSettings::default() };
+        let settings = MessageLogSettings {
+            timestamp_interval_override: interval_override,
+            ..MessageLogSettings::default()
+        };
         (Schedule::new(&settings, failing, now), now)
     }
 

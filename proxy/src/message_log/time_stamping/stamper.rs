@@ -41,7 +41,10 @@ impl Stamper {
             match log.records().get(*id)? {
                 None => unknown.push(*id),
                 Some(record) if log.records().is_pending(*id)? => {
-                    waiting.push(PendingRecord { id: *id, signature: record.signature });
+                    waiting.push(PendingRecord {
+                        id: *id,
+                        signature: record.signature,
+                    });
                 }
                 Some(_) => {}
             }
@@ -73,7 +76,10 @@ impl Stamper {
         if document.time_stamp().is_some() {
             return self.stamp_batch(process, &[*record]);
         }
-        let imprint = Imprint { algorithm: ALGORITHM, digest: time_stamp::single_imprint(&document) };
+        let imprint = Imprint {
+            algorithm: ALGORITHM,
+            digest: time_stamp::single_imprint(&document),
+        };
         let token = self.obtain(process, &imprint)?;
         let Ok(stamped) = time_stamp::embed(&signature, token.as_der()) else {
             return self.stamp_batch(process, &[*record]);
@@ -88,7 +94,13 @@ impl Stamper {
     fn stamp_batch(&self, process: &Process, records: &[PendingRecord]) -> Result<(), TimeStampError> {
         let Leaves { digests, of } = Leaves::read(&process.log, records)?;
         let batch = Batch::build(&digests)?;
-        let token = self.obtain(process, &Imprint { algorithm: ALGORITHM, digest: batch.imprint() })?;
+        let token = self.obtain(
+            process,
+            &Imprint {
+                algorithm: ALGORITHM,
+                digest: batch.imprint(),
+            },
+        )?;
         let chain = |record: &PendingRecord| {
             let leaf = of.get(&record.signature)?;
             Some((record.id, batch.chain_xml(*leaf)?))
@@ -145,7 +157,10 @@ impl Leaves {
     /// Reads one document after the other and keeps digests only. A lone document is its own neighbour, as a tree has
     /// two leaves at least.
     fn read(log: &MessageLog, records: &[PendingRecord]) -> Result<Self, TimeStampError> {
-        let mut leaves = Self { digests: Vec::new(), of: HashMap::new() };
+        let mut leaves = Self {
+            digests: Vec::new(),
+            of: HashMap::new(),
+        };
         for record in records {
             if leaves.of.contains_key(&record.signature) {
                 continue;

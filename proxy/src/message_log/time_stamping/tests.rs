@@ -30,14 +30,33 @@ fn request(query_id: &str) -> Message {
 }
 
 fn container(world: &World, id: RecordId) -> (ContainerParts, asic::VerifiedContainer) {
-    let parts = world.process.log.records().container(id, 1 << 30).unwrap().unwrap();
-    let stamp = parts.time_stamp.as_ref().map(|BatchTimeStamp { token, hash_chain_result, hash_chain }| {
-        asic::BatchTimeStamp { result: hash_chain_result, chain: hash_chain, token }
-    });
+    let parts = world
+        .process
+        .log
+        .records()
+        .container(id, 1 << 30)
+        .unwrap()
+        .unwrap();
+    let stamp = parts.time_stamp.as_ref().map(
+        |BatchTimeStamp {
+             token,
+             hash_chain_result,
+             hash_chain,
+         }| {
+            asic::BatchTimeStamp {
+                result: hash_chain_result,
+                chain: hash_chain,
+                token,
+            }
+        },
+    );
     let contents = Contents {
         message: &parts.message,
         signature: &parts.signature,
-        hash_chain: parts.hash_chain_result.as_deref().zip(parts.hash_chain.as_deref()),
+        hash_chain: parts
+            .hash_chain_result
+            .as_deref()
+            .zip(parts.hash_chain.as_deref()),
         time_stamp: stamp,
         attachments: usize::from(parts.attachment.is_some()),
     };
@@ -74,7 +93,11 @@ fn openssl_verifies(data: &[u8], token: &[u8]) {
         .arg(file("root.pem", &pem(&authority.root().certificate)))
         .output();
     match output {
-        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Ok(output) => assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        ),
         Err(error) => eprintln!("SKIPPED: openssl: {error}"),
     }
 }
@@ -102,7 +125,11 @@ fn several_records_share_a_time_stamp_also_where_they_share_a_signature() {
     let mut world = World::new(EACH_SECOND, vec![tsa.service()]);
     world.process.log.set_time_stamping_provider_configured(true);
     let mut ids = vec![world.log(&request("a")), world.log(&request("b"))];
-    ids.extend(Message::batch(&["c", "d", "e"], 100).iter().map(|message| world.log(message)));
+    ids.extend(
+        Message::batch(&["c", "d", "e"], 100)
+            .iter()
+            .map(|message| world.log(message)),
+    );
     let background = world.start();
     world.wait_until_stamped();
     for id in ids {
@@ -120,16 +147,23 @@ fn records_that_share_one_signature_and_nothing_else_waits() {
     let tsa = Tsa::start(Mode::Granted);
     let mut world = World::new(EACH_SECOND, vec![tsa.service()]);
     world.process.log.set_time_stamping_provider_configured(true);
-    let ids: Vec<_> = Message::batch(&["c", "d"], 10).iter().map(|message| world.log(message)).collect();
+    let ids: Vec<_> = Message::batch(&["c", "d"], 10)
+        .iter()
+        .map(|message| world.log(message))
+        .collect();
     let _background = world.start();
     world.wait_until_stamped();
-    ids.iter().for_each(|id| assert!(container(&world, *id).1.is_batch_time_stamp()));
+    ids.iter()
+        .for_each(|id| assert!(container(&world, *id).1.is_batch_time_stamp()));
 }
 
 #[test]
 fn a_full_round_is_followed_by_the_next() {
     let tsa = Tsa::start(Mode::Granted);
-    let mut world = World::new("timestamp_records_limit = 3\ntimestamp_interval_override = 2", vec![tsa.service()]);
+    let mut world = World::new(
+        "timestamp_records_limit = 3\ntimestamp_interval_override = 2",
+        vec![tsa.service()],
+    );
     world.process.log.set_time_stamping_provider_configured(true);
     for number in 0..7 {
         world.log(&request(&number.to_string()));
@@ -139,12 +173,22 @@ fn a_full_round_is_followed_by_the_next() {
     let began = std::time::Instant::now();
     world.wait_until_stamped();
     assert_eq!(tsa.requests(), 3);
-    assert!(began.elapsed() < Duration::from_secs(2), "rounds did not follow each other");
+    assert!(
+        began.elapsed() < Duration::from_secs(2),
+        "rounds did not follow each other"
+    );
 }
 
 #[test]
 fn the_next_service_is_asked_when_one_does_not_give_a_good_time_stamp() {
-    for bad in [Mode::Rejected, Mode::Unavailable, Mode::OtherImprint, Mode::Stranger, Mode::Garbage, Mode::Endless] {
+    for bad in [
+        Mode::Rejected,
+        Mode::Unavailable,
+        Mode::OtherImprint,
+        Mode::Stranger,
+        Mode::Garbage,
+        Mode::Endless,
+    ] {
         let (first, second) = (Tsa::start(bad), Tsa::start(Mode::Granted));
         let mut world = World::new(EACH_SECOND, vec![first.service(), second.service()]);
         let _background = world.start();
@@ -159,17 +203,31 @@ fn the_next_service_is_asked_when_one_does_not_give_a_good_time_stamp() {
 #[test]
 fn a_failure_is_kept_and_one_record_is_retried_until_it_succeeds() {
     let tsa = Tsa::start(Mode::Rejected);
-    let mut world = World::new("timestamp_interval_override = 1\ntimestamp_retry_delay = 1", vec![tsa.service()]);
+    let mut world = World::new(
+        "timestamp_interval_override = 1\ntimestamp_retry_delay = 1",
+        vec![tsa.service()],
+    );
     let background = world.start();
-    let ids = [world.log(&request("a")), world.log(&request("b")), world.log(&request("c"))];
-    world.wait("two failures", || world.process.metrics.time_stamp_failures.get() >= 2);
+    let ids = [
+        world.log(&request("a")),
+        world.log(&request("b")),
+        world.log(&request("c")),
+    ];
+    world.wait("two failures", || {
+        world.process.metrics.time_stamp_failures.get() >= 2
+    });
     assert!(world.process.log.time_stamping_policy().failing_since().is_some());
     tsa.set(Mode::Granted);
     world.wait_until_stamped();
-    world.wait("the failure is forgotten", || world.process.log.time_stamping_policy().failing_since().is_none());
+    world.wait("the failure is forgotten", || {
+        world.process.log.time_stamping_policy().failing_since().is_none()
+    });
     // The first alone, the others together.
     assert!(!container(&world, ids[0]).1.is_batch_time_stamp());
-    assert!(container(&world, ids[1]).1.is_batch_time_stamp() && container(&world, ids[2]).1.is_batch_time_stamp());
+    assert!(
+        container(&world, ids[1]).1.is_batch_time_stamp()
+            && container(&world, ids[2]).1.is_batch_time_stamp()
+    );
     assert!(background.stop(Duration::from_secs(20)));
 }
 
@@ -178,10 +236,21 @@ fn a_service_that_cannot_be_reached_has_its_own_code() {
     use super::provider::Provider;
     use protocol_pki::digest::DigestAlgorithm;
     use protocol_pki::tsp::Imprint;
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let imprint = Imprint::of(DigestAlgorithm::Sha512, b"x");
-    let code = |url: &str| Provider::new().time_stamp(url, &imprint, &[]).unwrap_err().fault_code();
-    assert_eq!(code(&format!("http://{free}/")), "mlog.timestamp_provider_connection_failed");
+    let code = |url: &str| {
+        Provider::new()
+            .time_stamp(url, &imprint, &[])
+            .unwrap_err()
+            .fault_code()
+    };
+    assert_eq!(
+        code(&format!("http://{free}/")),
+        "mlog.timestamp_provider_connection_failed"
+    );
     assert_eq!(code("no url at all"), "mlog.malformed_timestamp_server_url");
     let with = |mode| code(&Tsa::start(mode).url);
     assert_eq!(with(Mode::Unavailable), "mlog.timestamping_non_ok_response");
@@ -190,8 +259,14 @@ fn a_service_that_cannot_be_reached_has_its_own_code() {
     assert_eq!(with(Mode::Endless), "mlog.reading_timestamp_response_failed");
     let authorities = [trust().0.time_stamping().certificate.clone()];
     let code = |mode| Provider::new().time_stamp(&Tsa::start(mode).url, &imprint, &authorities);
-    assert_eq!(code(Mode::Stranger).unwrap_err().fault_code(), "mlog.tsp_certificate_not_found");
-    assert_eq!(code(Mode::OtherImprint).unwrap_err().fault_code(), "malformed_signature");
+    assert_eq!(
+        code(Mode::Stranger).unwrap_err().fault_code(),
+        "mlog.tsp_certificate_not_found"
+    );
+    assert_eq!(
+        code(Mode::OtherImprint).unwrap_err().fault_code(),
+        "malformed_signature"
+    );
     code(Mode::Granted).unwrap();
 }
 
@@ -220,7 +295,10 @@ fn stamp_now_answers_when_the_record_is_stamped_or_cannot_be() {
     assert!(world.process.log.time_stamping_policy().failing_since().is_none());
 
     assert!(background.stop(Duration::from_secs(20)));
-    assert_eq!(world.stamp_now(id).unwrap_err().fault_code(), "mlog.log_manager_unavailable");
+    assert_eq!(
+        world.stamp_now(id).unwrap_err().fault_code(),
+        "mlog.log_manager_unavailable"
+    );
 }
 
 #[test]
@@ -228,7 +306,9 @@ fn those_who_wait_together_share_a_time_stamp() {
     let tsa = Tsa::start(Mode::Granted);
     let mut world = World::new("timestamp_immediately = true", vec![tsa.service()]);
     world.process.log.set_time_stamping_provider_configured(true);
-    let ids: Vec<_> = (0..5).map(|number| world.log(&request(&number.to_string()))).collect();
+    let ids: Vec<_> = (0..5)
+        .map(|number| world.log(&request(&number.to_string())))
+        .collect();
     let asked: Vec<_> = ids
         .iter()
         .map(|id| {
@@ -240,7 +320,8 @@ fn those_who_wait_together_share_a_time_stamp() {
     let _background = world.start();
     asked.into_iter().for_each(|asked| asked.join().unwrap().unwrap());
     assert_eq!(tsa.requests(), 1);
-    ids.iter().for_each(|id| assert!(container(&world, *id).1.is_batch_time_stamp()));
+    ids.iter()
+        .for_each(|id| assert!(container(&world, *id).1.is_batch_time_stamp()));
 }
 
 #[test]
@@ -250,7 +331,10 @@ fn without_a_service_every_record_is_refused_and_a_change_takes_effect_within_a_
     let _background = world.start();
     let now = OffsetDateTime::now_utc();
     let refused = world.process.log.time_stamping_policy().check(now).unwrap_err();
-    assert_eq!(refused.fault_code(), "logging_failed.mlog.no_timestamping_provider_found");
+    assert_eq!(
+        refused.fault_code(),
+        "logging_failed.mlog.no_timestamping_provider_found"
+    );
     world.configure(vec![tsa.service()]);
     std::thread::sleep(Duration::from_millis(900));
     world.process.log.time_stamping_policy().check(now).unwrap();
@@ -267,7 +351,10 @@ fn an_expired_global_configuration_gives_no_time_stamp() {
     let _background = world.start();
     let id = world.log(&request("x"));
     world.change(|snapshot| snapshot.globalconf = None);
-    assert_eq!(world.stamp_now(id).unwrap_err().fault_code(), "global_conf_outdated");
+    assert_eq!(
+        world.stamp_now(id).unwrap_err().fault_code(),
+        "global_conf_outdated"
+    );
     assert_eq!(tsa.requests(), 0);
 }
 
