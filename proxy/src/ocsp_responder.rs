@@ -44,7 +44,12 @@ impl OcspResponder {
 }
 
 impl Handler for OcspResponder {
-    async fn handle(&self, request: Request, _: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
+    async fn handle(
+        &self,
+        request: Request,
+        _: &mut Body,
+        responder: &mut Responder,
+    ) -> Result<(), HttpError> {
         let head = &request.head;
         if head.method == "HEAD" {
             return responder.send_full(&ResponseHead::new(200), Bytes::new()).await;
@@ -53,8 +58,9 @@ impl Handler for OcspResponder {
         match find(head.method.as_str(), head.target.query(), &keys) {
             Ok(responses) => {
                 let boundary = uuid::Uuid::new_v4().simple().to_string();
-                let content_type =
-                    format!("multipart/related; type=\"application/ocsp-response\"; charset=UTF-8; boundary={boundary}");
+                let content_type = format!(
+                    "multipart/related; type=\"application/ocsp-response\"; charset=UTF-8; boundary={boundary}"
+                );
                 let head = ResponseHead::new(200).with("Content-Type", content_type);
                 responder.send_full(&head, multipart(&boundary, &responses)).await
             }
@@ -88,12 +94,20 @@ fn certificate_hashes(query: &str) -> impl Iterator<Item = &str> {
 fn one(sha1: &str, keys: &Keys) -> Result<Bytes, Refused> {
     let found = keys.ocsp_responses.get(&sha1.to_ascii_lowercase()).cloned();
     // What is told back is what a hash could be, whatever was asked.
-    let told = || sha1.chars().filter(char::is_ascii_hexdigit).take(SHA1_HEX).collect();
+    let told = || {
+        sha1.chars()
+            .filter(char::is_ascii_hexdigit)
+            .take(SHA1_HEX)
+            .collect()
+    };
     found.ok_or_else(|| Refused::NotFound(told()))
 }
 
 fn multipart(boundary: &str, responses: &[Bytes]) -> Bytes {
-    let length: usize = responses.iter().map(|response| response.len() + boundary.len() + 64).sum();
+    let length: usize = responses
+        .iter()
+        .map(|response| response.len() + boundary.len() + 64)
+        .sum();
     let mut body = BytesMut::with_capacity(length + boundary.len() + 8);
     for (number, response) in responses.iter().enumerate() {
         let between = if number == 0 { "" } else { "\r\n" };
@@ -116,8 +130,10 @@ mod tests {
 
     fn keys() -> Keys {
         let mut keys = Keys::default();
-        keys.ocsp_responses.insert(A.into(), Bytes::from_static(b"response of A"));
-        keys.ocsp_responses.insert(B.into(), Bytes::from_static(b"\r\n--response of B"));
+        keys.ocsp_responses
+            .insert(A.into(), Bytes::from_static(b"response of A"));
+        keys.ocsp_responses
+            .insert(B.into(), Bytes::from_static(b"\r\n--response of B"));
         keys
     }
 
@@ -131,17 +147,54 @@ mod tests {
     #[test]
     fn gives_all_or_nothing() {
         let query = format!("cert={A}&cert=0000<script>");
-        assert_eq!(find("GET", Some(&query), &keys()), Err(Refused::NotFound("0000c".into())));
+        assert_eq!(
+            find("GET", Some(&query), &keys()),
+            Err(Refused::NotFound("0000c".into()))
+        );
         assert_eq!(find("GET", Some("cert_hash=00"), &keys()), Err(Refused::NoHashes));
         assert_eq!(find("GET", None, &keys()), Err(Refused::NoHashes));
-        assert_eq!(find("POST", Some(&query), &keys()), Err(Refused::Method("POST".into())));
+        assert_eq!(
+            find("POST", Some(&query), &keys()),
+            Err(Refused::Method("POST".into()))
+        );
         let many = format!("cert={A}&").repeat(MAX_CERTIFICATES + 1);
-        assert_eq!(find("GET", Some(&many), &keys()), Err(Refused::TooMany(MAX_CERTIFICATES + 1)));
+        assert_eq!(
+            find("GET", Some(&many), &keys()),
+            Err(Refused::TooMany(MAX_CERTIFICATES + 1))
+        );
+    }
+
+    #[test]
+    fn answers_over_http() {
+        use crate::message_log::time_stamping::tests::support::{Served, World};
+        let world = World::new("", Vec::new());
+        world.change(|snapshot| snapshot.keys = Arc::new(keys()));
+        let served = Served::start(&world.process, |worker| {
+            OcspResponder::new(Arc::clone(&worker.process))
+        });
+        assert_eq!(served.ask("HEAD", "/").status, 200);
+        let answer = served.get(&format!("/?cert={A}&cert={B}"));
+        assert_eq!(answer.status, 200);
+        let start = "multipart/related; type=\"application/ocsp-response\"; charset=UTF-8; boundary=";
+        let boundary = answer.content_type.strip_prefix(start).unwrap();
+        let responses = [
+            Bytes::from_static(b"response of A"),
+            Bytes::from_static(b"\r\n--response of B"),
+        ];
+        assert_eq!(answer.body, multipart(boundary, &responses));
+        let refused = served.get("/?cert=00");
+        assert_eq!(
+            (refused.status, refused.text()),
+            (500, "Could not find OCSP response for certificate 00")
+        );
     }
 
     #[test]
     fn the_answer_is_multipart_that_our_own_reader_reads() {
-        let body = multipart("b0undary", &[Bytes::from_static(b"one"), Bytes::from_static(b"\r\ntwo\r\n")]);
+        let body = multipart(
+            "b0undary",
+            &[Bytes::from_static(b"one"), Bytes::from_static(b"\r\ntwo\r\n")],
+        );
         assert_eq!(
             body,
             "--b0undary\r\nContent-Type: application/ocsp-response\r\n\r\none\

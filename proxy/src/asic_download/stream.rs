@@ -38,7 +38,9 @@ impl Start {
     /// The head of the answer.
     #[must_use]
     pub fn head(self) -> ResponseHead {
-        ResponseHead::new(200).with("Content-Type", self.media_type).with("Content-Disposition", self.disposition)
+        ResponseHead::new(200)
+            .with("Content-Type", self.media_type)
+            .with("Content-Disposition", self.disposition)
     }
 }
 
@@ -58,7 +60,9 @@ impl Download {
         let (pieces, receiver) = flume::bounded(PIECES);
         let thread = std::thread::Builder::new().name("download".into());
         let work = move || {
-            if let Err(refused) = write(Output { pieces: pieces.clone() }) {
+            if let Err(refused) = write(Output {
+                pieces: pieces.clone(),
+            }) {
                 let _ = pieces.send(Piece::Refused(refused));
             }
             drop(slot);
@@ -82,7 +86,10 @@ pub struct Output {
 impl Output {
     /// Begins the answer: from now on nothing can be refused, only broken off. `body` writes into what it is given.
     pub fn send(self, start: Start, body: impl FnOnce(PieceWriter) -> io::Result<PieceWriter>) {
-        let writer = PieceWriter { pieces: self.pieces, gathered: BytesMut::with_capacity(PIECE) };
+        let writer = PieceWriter {
+            pieces: self.pieces,
+            gathered: BytesMut::with_capacity(PIECE),
+        };
         if writer.pieces.send(Piece::Start(start)).is_err() {
             return;
         }
@@ -121,7 +128,8 @@ fn gone() -> io::Error {
 impl Write for PieceWriter {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
         let room = PIECE.saturating_sub(self.gathered.len()).min(data.len());
-        self.gathered.extend_from_slice(data.get(..room).unwrap_or_default());
+        self.gathered
+            .extend_from_slice(data.get(..room).unwrap_or_default());
         if self.gathered.len() >= PIECE {
             self.hand_over()?;
         }
@@ -156,17 +164,21 @@ impl Download {
 
 #[cfg(test)]
 mod tests {
+    use super::super::slot;
     use super::*;
 
     fn start() -> Start {
-        Start { media_type: "text/plain", disposition: "attachment".into() }
+        Start {
+            media_type: "text/plain",
+            disposition: "attachment".into(),
+        }
     }
 
     #[test]
     fn pieces_are_bounded_and_whole() {
         let data: Vec<u8> = (0..PIECE * 9 + 17).map(|at| (at % 251) as u8).collect();
         let copy = data.clone();
-        let download = Download::start(Slot(()), move |out| {
+        let download = Download::start(slot().unwrap(), move |out| {
             out.send(start(), |mut writer| {
                 writer.write_all(&copy)?;
                 Ok(writer)
@@ -181,16 +193,18 @@ mod tests {
 
     #[test]
     fn a_download_that_breaks_off_has_no_end_and_a_client_that_goes_ends_the_thread() {
-        let failing = Download::start(Slot(()), |out| {
+        let failing = Download::start(slot().unwrap(), |out| {
             out.send(start(), |_| Err(io::Error::other("damaged")));
             Ok(())
         });
         assert!(matches!(failing.unwrap().collect(), Err(None)));
 
         let (ended, end) = flume::bounded(1);
-        let endless = Download::start(Slot(()), move |out| {
-            out.send(start(), |mut writer| loop {
-                writer.write_all(&[0; 1000])?;
+        let endless = Download::start(slot().unwrap(), move |out| {
+            out.send(start(), |mut writer| {
+                loop {
+                    writer.write_all(&[0; 1000])?;
+                }
             });
             ended.send(()).unwrap();
             Ok(())

@@ -1,7 +1,8 @@
 //! A process with a real message log, a global configuration and a time-stamping service of its own.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -25,7 +26,8 @@ use protocol_signature::document::{Builder, Signed};
 use protocol_signature::file_name::MESSAGE;
 use protocol_signature::hash_chain::{Batch, PartDigest};
 use storage::message_log::{Direction, MessageKind, MessageLog, Record, RecordId};
-use storage::server_configuration::{ServerConfiguration, TimeStampingService};
+use storage::server_configuration::ServerConfiguration;
+use storage::server_configuration::document::TimeStampingService;
 use storage::time_stamping::Rules;
 use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
@@ -33,12 +35,16 @@ use trust::authority::{Authority, Identity};
 
 use super::super::TimeStamper;
 use super::super::{Requests, error::TimeStampError};
+use crate::http::{Handler, serve_connection};
 use crate::metrics::Metrics;
 use crate::net::tls::HandshakePool;
+use crate::net::{Listener, Permits, Stream};
 use crate::process::Process;
 use crate::settings::Settings;
 use crate::snapshot::{Current, LoadedGlobalConf, Snapshot};
 use crate::spool::Spools;
+use crate::worker::{self, WorkerSettings, Workers};
+use crate::worker_state::WorkerState;
 
 pub(crate) const INSTANCE: &str = "TEST";
 const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha512;
@@ -60,7 +66,11 @@ pub(crate) fn client() -> ClientId {
 
 /// The member that signs, as verification wants it.
 pub(crate) fn signer() -> MemberName {
-    MemberName { instance: INSTANCE.into(), member_class: "GOV".into(), member_code: "123".into() }
+    MemberName {
+        instance: INSTANCE.into(),
+        member_class: "GOV".into(),
+        member_code: "123".into(),
+    }
 }
 
 /// How the time-stamping service behaves.
@@ -112,12 +122,17 @@ impl Tsa {
     }
 
     pub(crate) fn service(&self) -> TimeStampingService {
-        TimeStampingService { name: "TSA".into(), url: self.url.clone() }
+        TimeStampingService {
+            name: "TSA".into(),
+            url: self.url.clone(),
+        }
     }
 
     fn answer(&self, stream: TcpStream) {
         let mut reader = BufReader::new(stream);
-        let Some(request) = read_request(&mut reader) else { return };
+        let Some(request) = read_request(&mut reader) else {
+            return;
+        };
         self.requests.fetch_add(1, Ordering::SeqCst);
         let request = tsp::Request::from_der(&request).unwrap();
         assert!(request.nonce.is_none() && request.policy.is_none() && !request.wants_certificate);
@@ -136,8 +151,15 @@ impl Tsa {
             _ if mode == Mode::Endless as u8 => vec![0x30; 3 * tsp::MAX_TSP_BYTES],
             _ => b"garbage".to_vec(),
         };
-        let status = if mode == Mode::Unavailable as u8 { "503 Service Unavailable" } else { "200 OK" };
-        let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+        let status = if mode == Mode::Unavailable as u8 {
+            "503 Service Unavailable"
+        } else {
+            "200 OK"
+        };
+        let head = format!(
+            "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
         // A client that has enough does not read on.
         let _ = reader.get_mut().write_all(&[head.as_bytes(), &body].concat());
     }
@@ -174,7 +196,7 @@ impl<T: std::io::BufRead + std::io::Read> BufReadExact for T {}
 pub(crate) struct World {
     pub(crate) process: Arc<Process>,
     pub(crate) requests: Option<Requests>,
-    pub(crate) folder: TempDir,
+    _folder: TempDir,
 }
 
 impl World {
@@ -196,8 +218,14 @@ impl World {
         std::fs::create_dir_all(settings.spool_dir()).unwrap();
         write_globalconf(&settings.global_configuration);
         let (time_stamper, requests) = TimeStamper::new();
-        let rules = Rules { immediately: settings.message_log.timestamp_immediately, ..Rules::default() };
-        let log = storage::message_log::Settings { time_stamping: rules, ..Default::default() };
+        let rules = Rules {
+            immediately: settings.message_log.timestamp_immediately,
+            ..Rules::default()
+        };
+        let log = storage::message_log::Settings {
+            time_stamping: rules,
+            ..Default::default()
+        };
         let log = MessageLog::open(&settings.message_log_dir(), log).unwrap();
         let process = Process {
             current: Arc::new(Current::new(snapshot(&settings, services))),
@@ -209,11 +237,17 @@ impl World {
             settings: Arc::new(settings),
             time_stamper,
         };
-        Self { process: Arc::new(process), requests: Some(requests), folder }
+        Self {
+            process: Arc::new(process),
+            requests: Some(requests),
+            _folder: folder,
+        }
     }
 
     pub(crate) fn configure(&self, services: Vec<TimeStampingService>) {
-        self.process.current.replace(snapshot(&self.process.settings, services));
+        self.process
+            .current
+            .replace(snapshot(&self.process.settings, services));
     }
 
     /// As after a watcher's look, with another snapshot.
@@ -265,7 +299,9 @@ impl World {
 
     /// Waits until nothing waits for a time-stamp.
     pub(crate) fn wait_until_stamped(&self) {
-        self.wait("all are stamped", || self.process.log.records().pending(1).unwrap().is_empty());
+        self.wait("all are stamped", || {
+            self.process.log.records().pending(1).unwrap().is_empty()
+        });
     }
 
     pub(crate) fn wait(&self, what: &str, condition: impl Fn() -> bool) {
@@ -312,19 +348,26 @@ impl Message {
         let texts: Vec<String> = query_ids.iter().map(|id| format!("message {id}")).collect();
         let body: Vec<u8> = (0..body_length).map(|at| (at % 253) as u8).collect();
         let parts = texts.iter().map(|text| {
-            vec![PartDigest::of(MESSAGE, DIGEST, text.as_bytes()), PartDigest::of("/attachment1", DIGEST, &body)]
+            vec![
+                PartDigest::of(MESSAGE, DIGEST, text.as_bytes()),
+                PartDigest::of("/attachment1", DIGEST, &body),
+            ]
         });
         let batch = Batch::build(DIGEST, parts.collect()).unwrap();
         let signature = Bytes::from(sign(Signed::HashChainResult(batch.result_xml())));
-        let messages = texts.iter().zip(query_ids).enumerate().map(|(index, (text, id))| Self {
-            query_id: (*id).into(),
-            direction: Direction::Request,
-            text: Bytes::from(text.clone()),
-            signature: signature.clone(),
-            hash_chain_result: Some(Bytes::copy_from_slice(batch.result_xml())),
-            hash_chain: Some(Bytes::from(batch.chain_xml(index).unwrap())),
-            body: Some(body.clone()),
-        });
+        let messages = texts
+            .iter()
+            .zip(query_ids)
+            .enumerate()
+            .map(|(index, (text, id))| Self {
+                query_id: (*id).into(),
+                direction: Direction::Request,
+                text: Bytes::from(text.clone()),
+                signature: signature.clone(),
+                hash_chain_result: Some(Bytes::copy_from_slice(batch.result_xml())),
+                hash_chain: Some(Bytes::from(batch.chain_xml(index).unwrap())),
+                body: Some(body.clone()),
+            });
         messages.collect()
     }
 }
@@ -332,7 +375,9 @@ impl Message {
 fn sign(signed: Signed<'_>) -> Vec<u8> {
     let (authority, member) = trust();
     let now = OffsetDateTime::now_utc();
-    let ocsp = authority.ocsp_response(&member.certificate, CertificateStatus::Good, now, None).unwrap();
+    let ocsp = authority
+        .ocsp_response(&member.certificate, CertificateStatus::Good, now, None)
+        .unwrap();
     let algorithm = member.key.algorithm_with(DIGEST);
     let builder = Builder {
         certificate: &member.certificate,
@@ -350,7 +395,11 @@ fn sign(signed: Signed<'_>) -> Vec<u8> {
 
 fn snapshot(settings: &Settings, services: Vec<TimeStampingService>) -> Snapshot {
     let mut configuration = ServerConfiguration::open(&settings.server_configuration).unwrap();
-    configuration.apply_toml("server = 'TEST/GOV/123/ss1'\n[[client]]\nid = 'TEST/GOV/123/sub'\n").unwrap();
+    configuration
+        .apply_toml(
+            "server = 'TEST/GOV/123/ss1'\n[[client]]\nid = 'TEST/GOV/123/sub'\nauthentication = 'NOSSL'\n",
+        )
+        .unwrap();
     let mut server = configuration.snapshot().unwrap();
     server.time_stamping_services = services;
     let conf = GlobalConf::load(&globalconf_files(), OffsetDateTime::now_utc()).unwrap();
@@ -377,8 +426,8 @@ pub(crate) fn globalconf_files() -> MemoryFiles {
                     cost_type: None,
                 }],
             },
-            certificate_profile_info: "ee.ria.xroad.common.certificateprofile.impl.EjbcaCertificateProfileInfoProvider"
-                .into(),
+            certificate_profile_info:
+                "ee.ria.xroad.common.certificateprofile.impl.EjbcaCertificateProfileInfoProvider".into(),
             ..ApprovedCa::default()
         }],
         approved_tsas: vec![ApprovedTsa {
@@ -393,7 +442,10 @@ pub(crate) fn globalconf_files() -> MemoryFiles {
             name: "Member".into(),
             subsystems: Vec::new(),
         }],
-        settings: GlobalSettings { ocsp_freshness_seconds: 3600, ..GlobalSettings::default() },
+        settings: GlobalSettings {
+            ocsp_freshness_seconds: 3600,
+            ..GlobalSettings::default()
+        },
         ..SharedParams::default()
     };
     let private = PrivateParams {
@@ -418,10 +470,20 @@ pub(crate) fn globalconf_files() -> MemoryFiles {
             configuration_version: Some("6".into()),
         };
         files.0.insert(layout::path(INSTANCE, file), bytes);
-        files.0.insert(layout::metadata_path(INSTANCE, file), metadata.write());
+        files
+            .0
+            .insert(layout::metadata_path(INSTANCE, file), metadata.write());
     };
-    add(SHARED_PARAMS_FILE, "SHARED-PARAMETERS", shared.write(Version::V6).unwrap());
-    add(PRIVATE_PARAMS_FILE, "PRIVATE-PARAMETERS", private.write(Version::V6));
+    add(
+        SHARED_PARAMS_FILE,
+        "SHARED-PARAMETERS",
+        shared.write(Version::V6).unwrap(),
+    );
+    add(
+        PRIVATE_PARAMS_FILE,
+        "PRIVATE-PARAMETERS",
+        private.write(Version::V6),
+    );
     files
 }
 
@@ -430,5 +492,109 @@ fn write_globalconf(folder: &std::path::Path) {
         let path = folder.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, bytes).unwrap();
+    }
+}
+
+/// A handler that is served on a port of its own until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    workers: Option<Workers>,
+}
+
+impl Served {
+    pub(crate) fn start<H: Handler>(
+        process: &Arc<Process>,
+        make: impl Fn(Rc<WorkerState>) -> H + Send + Sync + Clone + 'static,
+    ) -> Self {
+        let settings = WorkerSettings {
+            count: 1,
+            pin: false,
+            ..WorkerSettings::default()
+        };
+        let (tell, told) = flume::bounded(1);
+        let process = Arc::clone(process);
+        let workers = worker::spawn(&settings, move |context| {
+            let (process, tell, make) = (Arc::clone(&process), tell.clone(), make.clone());
+            async move {
+                let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), 16).unwrap();
+                tell.send(listener.address()).unwrap();
+                let handler = Rc::new(make(WorkerState::new(process)));
+                let drain = context.drain();
+                let serve = |tcp, permit| {
+                    let (handler, drain) = (Rc::clone(&handler), context.drain());
+                    context.spawn(async move {
+                        let stream = Stream::plain(tcp).unwrap();
+                        serve_connection(stream, Rc::default(), drain, handler).await;
+                        drop(permit);
+                    });
+                };
+                listener.serve(&drain, Permits::new(16), serve).await;
+            }
+        });
+        let address = told.recv().unwrap();
+        Self {
+            address,
+            workers: Some(workers.unwrap()),
+        }
+    }
+
+    /// Status, header fields and body of an answer.
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.ask("GET", path)
+    }
+
+    pub(crate) fn ask(&self, method: &str, path: &str) -> Answer {
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        let uri = format!("http://{}{path}", self.address);
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(())
+            .unwrap();
+        let mut response = agent.run(request).unwrap();
+        let header = |name: &str| {
+            let value = response
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned());
+            value.unwrap_or_default()
+        };
+        Answer {
+            status: response.status().as_u16(),
+            content_type: header("content-type"),
+            disposition: header("content-disposition"),
+            body: response
+                .body_mut()
+                .with_config()
+                .limit(1 << 30)
+                .read_to_vec()
+                .unwrap(),
+        }
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let workers = self.workers.take().unwrap();
+        workers.drain();
+        workers.join().unwrap();
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) disposition: String,
+    pub(crate) body: Vec<u8>,
+}
+
+impl Answer {
+    pub(crate) fn text(&self) -> &str {
+        std::str::from_utf8(&self.body).unwrap()
     }
 }
