@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use protocol_message::fault::{Fault, SOAP_FAULT_CONTENT_TYPE, error_body};
 use protocol_message::rest::{ResponsePart, to_http_value};
+use storage::message_log::LogReceipt;
 
 use crate::exchange::{ExchangeError, Received, Verified};
 use crate::fault;
@@ -16,6 +17,8 @@ pub struct RestAnswer {
     pub part: ResponsePart,
     /// The body.
     pub received: Verified<Received>,
+    /// Proof that the response is in the log.
+    pub logged: LogReceipt,
 }
 
 /// Sends the response: the part's status and all its headers, the body from the spool.

@@ -179,10 +179,11 @@ async fn receive_answer(
             .verifier
             .verify(received, provider, &exchange.globalconf, exchange.at, metrics)?;
     response.check_consistency(request, &request.request_hash(sent.body_digest.as_deref()))?;
-    log_response(exchange, request, &response, verified.get(), body_log).await?;
+    let logged = log_response(exchange, request, &response, verified.get(), body_log).await?;
     Ok(RestAnswer {
         part: response,
         received: verified,
+        logged,
     })
 }
 
@@ -192,7 +193,7 @@ async fn log_response(
     response: &ResponsePart,
     received: &Received,
     body_log: BodyLog,
-) -> Result<(), ExchangeError> {
+) -> Result<LogReceipt, ExchangeError> {
     let entry = entry(exchange, request, Direction::Response);
     let whole = || Bytes::copy_from_slice(response.to_bytes());
     let signature = received.require_signature("Response")?;
@@ -204,6 +205,5 @@ async fn log_response(
         signature,
         body,
     );
-    tracing::trace!(record = %logged.await?.id(), "response logged");
-    Ok(())
+    Ok(logged.await?)
 }

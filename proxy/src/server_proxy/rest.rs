@@ -39,14 +39,14 @@ pub(super) async fn serve(
         exchange.at,
         metrics,
     )?;
-    log_request(exchange, &request, &verified, body_log).await?;
+    let logged = log_request(exchange, &request, &verified, body_log).await?;
 
     let mut outgoing = exchange.start(responder, None).await?;
     match answer(
         exchange,
         &authorized,
         &request,
-        &verified,
+        (&verified, &logged),
         &mut outgoing,
         responder.body(),
     )
@@ -108,7 +108,7 @@ async fn log_request(
     request: &RequestPart,
     verified: &Verified<Received>,
     body_log: BodyLog,
-) -> Result<(), ExchangeError> {
+) -> Result<LogReceipt, ExchangeError> {
     let received = verified.get();
     let signature = received.require_signature("Request")?;
     let has_body = !received.attachments.is_empty();
@@ -126,8 +126,7 @@ async fn log_request(
         signature,
         (body_log, has_body),
     );
-    tracing::trace!(record = %receipt.await?.id(), "request logged");
-    Ok(())
+    Ok(receipt.await?)
 }
 
 fn entry(exchange: &Exchange<'_>, request: &RequestPart, direction: Direction) -> Entry {
@@ -147,12 +146,12 @@ async fn answer(
     exchange: &Exchange<'_>,
     authorized: &Authorized<'_>,
     request: &RequestPart,
-    verified: &Verified<Received>,
+    (verified, logged): (&Verified<Received>, &LogReceipt),
     outgoing: &mut Outgoing,
     out: &mut BodyWriter,
 ) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
     let process = &exchange.worker.process;
-    let (mut connection, head) = call(exchange, authorized, request, verified).await?;
+    let (mut connection, head) = call(exchange, authorized, request, (verified, logged)).await?;
     let request_hash = request.request_hash(verified.get().digests.body());
     let provider_head = ProviderHead {
         status: head.status,
@@ -202,13 +201,14 @@ fn may_have_body(request: &RequestPart, status: u16) -> bool {
     request.method() != protocol_message::rest::Method::Head && !matches!(status, 204 | 205 | 304)
 }
 
-/// Sends the verified request to the service.
+/// Sends the request to the service: authorised, verified and logged.
 async fn call(
     exchange: &Exchange<'_>,
     authorized: &Authorized<'_>,
     request: &RequestPart,
-    verified: &Verified<Received>,
+    (verified, logged): (&Verified<Received>, &LogReceipt),
 ) -> Result<(PooledConnection, ResponseHead), ExchangeError> {
+    tracing::trace!(record = %logged.id(), service = %authorized.id(), "calling the service");
     let url = authorized.service().url.as_str();
     if url.is_empty() {
         return Err(CallError::MissingUrl(authorized.id().clone()).into());

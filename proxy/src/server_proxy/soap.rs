@@ -34,9 +34,9 @@ pub(super) async fn serve(
     let verifier = &exchange.worker.verifier;
     let verified = verifier.verify(received, client, &exchange.globalconf, exchange.at, metrics)?;
     let content = SoapContent::new(verified, exchange.header(header::ORIGINAL_CONTENT_TYPE));
-    log_request(exchange, &request, &content).await?;
+    let logged = log_request(exchange, &request, &content).await?;
 
-    let (mut connection, head) = call(exchange, &authorized, &content)
+    let (mut connection, head) = call(exchange, &authorized, (&content, &logged))
         .await
         .map_err(ExchangeError::in_service)?;
     let mut outgoing = exchange
@@ -108,7 +108,7 @@ async fn log_request(
     exchange: &Exchange<'_>,
     request: &SoapMessage,
     content: &SoapContent,
-) -> Result<(), ExchangeError> {
+) -> Result<LogReceipt, ExchangeError> {
     let received = content.received();
     let bytes = received
         .message
@@ -116,9 +116,7 @@ async fn log_request(
         .map(|part| &part.bytes[..])
         .unwrap_or_default();
     let signature = received.require_signature("Request")?;
-    let logged = log(exchange, request, (bytes, request), Direction::Request, signature).await?;
-    tracing::trace!(record = %logged.id(), "request logged");
-    Ok(())
+    log(exchange, request, (bytes, request), Direction::Request, signature).await
 }
 
 async fn log(
@@ -148,8 +146,9 @@ async fn log(
 async fn call(
     exchange: &Exchange<'_>,
     authorized: &Authorized<'_>,
-    content: &SoapContent,
+    (content, logged): (&SoapContent, &LogReceipt),
 ) -> Result<(PooledConnection, ResponseHead), ExchangeError> {
+    tracing::trace!(record = %logged.id(), service = %authorized.id(), "calling the service");
     let url = authorized.service().url.as_str();
     if url.is_empty() {
         return Err(CallError::MissingUrl(authorized.id().clone()).into());
