@@ -4,7 +4,6 @@
 //! `verificationconf.zip` that a security server gives. Verification is done as of the time-stamp (wire.md 4.5), so
 //! evidence stays valid after certificates and the global configuration have expired.
 
-mod material;
 mod report;
 mod signer;
 mod trust_files;
@@ -18,7 +17,6 @@ use time::OffsetDateTime;
 
 use crate::failure::{Failure, OrUnusable};
 use crate::output;
-pub use material::TrustMaterial;
 pub use report::{FileReport, Verdict};
 pub use trust_files::TrustFiles;
 
@@ -79,18 +77,18 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
 ///
 /// # Errors
 /// When the folder holds no global configuration that can be read.
-pub fn trust(globalconf: &std::path::Path) -> Result<TrustMaterial, Failure> {
+pub fn trust(globalconf: &std::path::Path) -> Result<GlobalConf, Failure> {
     // Evidence outlives its configuration: seen from the beginning of time, nothing in the folder has expired.
     let loaded = GlobalConf::load(&TrustFiles::new(globalconf), OffsetDateTime::UNIX_EPOCH);
     let conf = loaded.or_unusable(|| {
         let expected = "expected a global configuration: instance-identifier and INSTANCE/shared-params.xml";
         format!("use {}; {expected}", globalconf.display())
     })?;
-    Ok(TrustMaterial::new(conf))
+    Ok(conf)
 }
 
 /// Verifies one container.
-pub fn verify(bytes: &[u8], material: &TrustMaterial) -> Verdict {
+pub fn verify(bytes: &[u8], material: &GlobalConf) -> Verdict {
     let container = match asic::read(bytes, &asic::Limits::default()) {
         Ok(container) => container,
         Err(error) => return Verdict::invalid(error.fault_code(), &error),

@@ -4,8 +4,9 @@
 //! callers try all candidates.
 
 use protocol_pki::certificate::Certificate;
+use protocol_pki::material::Material;
 use protocol_pki::name::DistinguishedName;
-use protocol_pki::ocsp::VerifyContext;
+use protocol_pki::ocsp::{ConfiguredResponder, VerifyContext};
 use protocol_pki::profile::Profile;
 use time::Duration;
 
@@ -123,4 +124,43 @@ impl GlobalConf {
         let responders = self.all_ca_certs().flat_map(|ca| &ca.ocsp_responders);
         responders.filter_map(|responder| responder.certificate.as_ref())
     }
+}
+
+impl Material for GlobalConf {
+    fn ca_certificates(&self, instance: &str) -> Vec<Certificate> {
+        certificates(self.signing_ca_certs(instance))
+    }
+
+    fn issuer_candidates(&self, certificate: &Certificate, instance: &str) -> Vec<Certificate> {
+        let candidates = Self::issuer_candidates(self, certificate, instance);
+        certificates(candidates.filter(|ca| !ca.authentication_only))
+    }
+
+    fn profile(&self, ca: &Certificate, instance: &str) -> Option<Profile> {
+        self.profile_for_ca(ca, instance)
+    }
+
+    fn authorities(&self) -> Vec<Certificate> {
+        self.ocsp_context().authorities.to_vec()
+    }
+
+    fn ocsp_responders(&self) -> Vec<ConfiguredResponder> {
+        self.ocsp_context().responders.to_vec()
+    }
+
+    fn ocsp_freshness_seconds(&self) -> u32 {
+        Self::ocsp_freshness_seconds(self)
+    }
+
+    fn verify_next_update(&self) -> bool {
+        self.optional_parts().verify_ocsp_next_update
+    }
+
+    fn tsa_certificates(&self) -> Vec<Certificate> {
+        self.tsa_certs().cloned().collect()
+    }
+}
+
+fn certificates<'a>(cas: impl Iterator<Item = &'a CaCertificate>) -> Vec<Certificate> {
+    cas.map(|ca| ca.certificate.clone()).collect()
 }

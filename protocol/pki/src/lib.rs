@@ -26,6 +26,7 @@ pub mod csr;
 pub mod digest;
 pub mod issue;
 pub mod key;
+pub mod material;
 pub mod name;
 pub mod ocsp;
 mod oid;

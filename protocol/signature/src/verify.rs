@@ -4,16 +4,15 @@
 
 mod certificate;
 mod error;
-mod material;
 mod message;
 
 pub use error::VerifyError;
-pub use material::Material;
 pub use message::{Evidence, VerifiedSignature};
 
 use std::sync::Arc;
 
 use protocol_pki::certificate::Certificate;
+pub use protocol_pki::material::Material;
 use protocol_pki::profile::MemberName;
 use time::OffsetDateTime;
 

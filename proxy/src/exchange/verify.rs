@@ -117,7 +117,7 @@ impl Verifier {
             return Ok(known.clone());
         }
         metrics.verification_cache_misses.inc();
-        let verified = verify::document(&SignatureDocument::parse(bytes)?, signer, at, globalconf)?;
+        let verified = verify::document(&SignatureDocument::parse(bytes)?, signer, at, &**globalconf)?;
         self.documents.borrow_mut().put(key, verified.clone());
         Ok(verified)
     }

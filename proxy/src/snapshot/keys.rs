@@ -228,7 +228,7 @@ struct Good {
 /// The member that a signing certificate of the own instance speaks for, by the profile of its CA (wire.md 3.6).
 fn member_of(certificate: &Certificate, globalconf: &LoadedGlobalConf) -> Option<ClientId> {
     let instance = globalconf.instance();
-    let issuers = Material::issuer_candidates(globalconf, certificate, instance);
+    let issuers = Material::issuer_candidates(&**globalconf, certificate, instance);
     issuers.into_iter().find_map(|ca| {
         let member = globalconf
             .profile(&ca, instance)?

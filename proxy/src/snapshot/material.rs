@@ -6,20 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use protocol_globalconf::GlobalConf;
 use protocol_pki::certificate::Certificate;
 use protocol_pki::chain::{self, Chain, ChainError};
-use protocol_pki::ocsp::{ConfiguredResponder, OcspError, Response, VerifyContext};
-use protocol_pki::profile::Profile;
-use protocol_signature::verify::Material;
-use time::{Duration, OffsetDateTime};
+use protocol_pki::ocsp::{OcspError, Response};
+use time::OffsetDateTime;
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
-/// A loaded global configuration with what is derived from it once rather than for each message.
+/// A loaded global configuration with a number of its own.
 #[derive(Debug, Clone)]
 pub struct LoadedGlobalConf {
     conf: GlobalConf,
     serial: u64,
-    responders: Vec<ConfiguredResponder>,
-    authorities: Vec<Certificate>,
 }
 
 impl Deref for LoadedGlobalConf {
@@ -62,28 +58,11 @@ impl StatusError {
 }
 
 impl LoadedGlobalConf {
-    /// Derives what verification needs.
+    /// Gives the configuration its number.
     #[must_use]
     pub fn new(conf: GlobalConf) -> Self {
-        let responders = conf.all_ca_certs().flat_map(|ca| {
-            let responders = ca
-                .ocsp_responders
-                .iter()
-                .filter_map(|responder| responder.certificate.clone());
-            responders.map(|responder| ConfiguredResponder {
-                authority: ca.certificate.clone(),
-                responder,
-            })
-        });
-        let responders = responders.collect();
-        let authorities = conf.all_ca_certs().map(|ca| ca.certificate.clone()).collect();
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        Self {
-            conf,
-            serial,
-            responders,
-            authorities,
-        }
+        Self { conf, serial }
     }
 
     /// A number that no other loaded configuration of this process has: what was verified by one is remembered under it.
@@ -125,7 +104,7 @@ impl LoadedGlobalConf {
         responses: &[Response],
         at: OffsetDateTime,
     ) -> Result<OffsetDateTime, StatusError> {
-        let context = self.ocsp_context();
+        let context = self.conf.ocsp_context();
         let mut good_until = chain.good_until().unwrap_or(at);
         for (certificate, issuer) in chain.with_issuers() {
             let subject = || certificate.subject().to_string();
@@ -142,53 +121,5 @@ impl LoadedGlobalConf {
             good_until = good_until.min(verified.good_until);
         }
         Ok(good_until)
-    }
-
-    fn ocsp_context(&self) -> VerifyContext<'_> {
-        let freshness = Duration::seconds(self.conf.ocsp_freshness_seconds().into());
-        let mut context = VerifyContext::new(&self.responders, &self.authorities, freshness);
-        context.verify_next_update = self.conf.optional_parts().verify_ocsp_next_update;
-        context
-    }
-}
-
-impl Material for LoadedGlobalConf {
-    fn ca_certificates(&self, instance: &str) -> Vec<Certificate> {
-        self.conf
-            .signing_ca_certs(instance)
-            .map(|ca| ca.certificate.clone())
-            .collect()
-    }
-
-    fn issuer_candidates(&self, certificate: &Certificate, instance: &str) -> Vec<Certificate> {
-        let candidates = self
-            .conf
-            .issuer_candidates(certificate, instance)
-            .filter(|ca| !ca.authentication_only);
-        candidates.map(|ca| ca.certificate.clone()).collect()
-    }
-
-    fn profile(&self, ca: &Certificate, instance: &str) -> Option<Profile> {
-        self.conf.profile_for_ca(ca, instance)
-    }
-
-    fn ocsp_responders(&self) -> Vec<ConfiguredResponder> {
-        self.responders.clone()
-    }
-
-    fn authorities(&self) -> Vec<Certificate> {
-        self.authorities.clone()
-    }
-
-    fn ocsp_freshness_seconds(&self) -> u32 {
-        self.conf.ocsp_freshness_seconds()
-    }
-
-    fn verify_next_update(&self) -> bool {
-        self.conf.optional_parts().verify_ocsp_next_update
-    }
-
-    fn tsa_certificates(&self) -> Vec<Certificate> {
-        self.conf.tsa_certs().cloned().collect()
     }
 }

@@ -7,7 +7,9 @@ use std::time::Duration;
 use super::super::description::SecurityServer;
 use super::super::{http, wait};
 use crate::failure::{Failure, OrUnusable};
-use crate::verify::{self, TrustMaterial};
+use protocol_globalconf::GlobalConf;
+
+use crate::verify;
 
 /// How long the records of a message may take to be time-stamped.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -34,7 +36,7 @@ pub(super) fn url(server: &SecurityServer, query_id: &str) -> String {
 }
 
 /// What verification trusts, as the security server gives it away.
-pub(super) fn trust(server: &SecurityServer) -> Result<TrustMaterial, Failure> {
+pub(super) fn trust(server: &SecurityServer) -> Result<GlobalConf, Failure> {
     let url = format!("{}/verificationconf", server.client_http);
     let zip = http::get(&url, &[])?.good(&url)?;
     let folder = tempfile::tempdir().or_unusable(|| "make a temporary folder".into())?;

@@ -9,7 +9,9 @@ use super::super::http::{self, Answer};
 use super::{evidence, soap};
 use crate::failure::Failure;
 use crate::output;
-use crate::verify::{self, TrustMaterial, Verdict};
+use protocol_globalconf::GlobalConf;
+
+use crate::verify::{self, Verdict};
 
 /// Size of the larger body.
 const MEGABYTE: usize = 1024 * 1024;
@@ -228,7 +230,7 @@ impl<'a> Story<'a> {
     }
 }
 
-fn prove(name: &str, container: &[u8], trust: &TrustMaterial, tell: bool) -> Result<(), Failure> {
+fn prove(name: &str, container: &[u8], trust: &GlobalConf, tell: bool) -> Result<(), Failure> {
     match verify::verify(container, trust) {
         Verdict::Valid(proven) if tell => say(&format!("{name}: valid\n{proven}")),
         Verdict::Valid(_) => Ok(()),

@@ -1,10 +1,10 @@
-//! What verification needs from the global configuration.
+//! What verification needs from outside: who may vouch for whom.
 
-use protocol_pki::certificate::Certificate;
-use protocol_pki::ocsp::ConfiguredResponder;
-use protocol_pki::profile::Profile;
+use crate::certificate::Certificate;
+use crate::ocsp::ConfiguredResponder;
+use crate::profile::Profile;
 
-/// Trust material of the global configuration in force. The proxy and the operator's command implement it.
+/// Trust material of the global configuration in force, which implements it.
 pub trait Material {
     /// CA certificates of an instance: top and intermediate CAs of its approved certification services.
     fn ca_certificates(&self, instance: &str) -> Vec<Certificate>;
