@@ -132,12 +132,10 @@ pub struct Newcomer<'a> {
 /// Registers a further member and its security server; the central server sees the change by itself.
 ///
 /// # Errors
-/// When the registry cannot be read or written, or knows the server already.
+/// When the registry cannot be read or written.
 pub fn register(folders: &Folders, newcomer: &Newcomer<'_>) -> Result<(), Failure> {
     let file = registry_file(folders);
-    let text = std::fs::read_to_string(&file).or_unusable(|| format!("read {}", file.display()))?;
-    let mut registry: Value =
-        toml::from_str(&text).or_unusable(|| format!("understand {}", file.display()))?;
+    let mut registry = read_registry(folders)?;
     let client = format!("{}/{}", newcomer.member, newcomer.subsystem);
     let entry = entry(
         newcomer.member,
@@ -146,19 +144,34 @@ pub fn register(folders: &Folders, newcomer: &Newcomer<'_>) -> Result<(), Failur
         newcomer.auth,
         &client,
     );
-    let servers = list(&mut registry, "security_server")?;
-    let same =
-        |known: &Value| known.get("owner") == entry.get("owner") && known.get("code") == entry.get("code");
-    if servers.iter().any(same) {
-        let id = format!("{}/{}", newcomer.member, newcomer.server_code);
-        return Err(Failure::unusable(format!(
-            "security server {id} is registered already"
-        )));
-    }
-    servers.push(entry);
+    list(&mut registry, "security_server")?.push(entry);
     add_member(list(&mut registry, "member")?, newcomer)?;
     files::write_toml(&file.with_extension("new"), &registry)?;
     std::fs::rename(file.with_extension("new"), &file).or_unusable(|| format!("write {}", file.display()))
+}
+
+/// Refuses a server that is registered already.
+///
+/// # Errors
+/// When it is, or the registry cannot be read.
+pub fn refuse_if_registered(folders: &Folders, member: &str, server_code: &str) -> Result<(), Failure> {
+    let mut registry = read_registry(folders)?;
+    let same = |known: &Value| {
+        known.get("owner").is_some_and(|owner| owner == member)
+            && known.get("code").is_some_and(|code| code == server_code)
+    };
+    if list(&mut registry, "security_server")?.iter().any(same) {
+        return Err(Failure::unusable(format!(
+            "security server {member}/{server_code} is registered already"
+        )));
+    }
+    Ok(())
+}
+
+fn read_registry(folders: &Folders) -> Result<Value, Failure> {
+    let file = registry_file(folders);
+    let text = std::fs::read_to_string(&file).or_unusable(|| format!("read {}", file.display()))?;
+    toml::from_str(&text).or_unusable(|| format!("understand {}", file.display()))
 }
 
 /// The list of this name in the registry, an empty one if there is none.

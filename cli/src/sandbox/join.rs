@@ -93,6 +93,9 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         let expected = format!("expected {INSTANCE}/{MEMBER_CLASS}/MEMBER/SERVER");
         return Err(Failure::unusable(format!("--server-id {id}: {expected}")));
     }
+    let member = id.owner().to_string();
+    // Before anything is written: keys of an earlier registration stay as they are.
+    central::refuse_if_registered(&folders, &member, &id.server_code)?;
     files::folder(&arguments.out)?;
     let order = Order {
         net: description.net,
@@ -106,7 +109,6 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         &signer::authentication_subject(&organisation, &id.server_code),
     )?;
     let address = arguments.address.to_string();
-    let member = id.owner().to_string();
     central::register(
         &folders,
         &Newcomer {
