@@ -69,7 +69,7 @@ pub async fn rest_fault(
     let body = error_body(&fault, accept);
     let head = ResponseHead::new(body.status)
         .with("Content-Type", body.content_type)
-        .with("X-Road-Error", printable(fault.code.as_str()));
+        .with("X-Road-Error", body.error_header);
     responder.send_full(&head, body.body).await
 }
 
@@ -88,13 +88,6 @@ pub async fn soap_fault(
         .with("Content-Type", SOAP_FAULT_CONTENT_TYPE)
         .with("SOAPAction", "");
     responder.send_full(&head, Bytes::from(fault.to_soap_xml())).await
-}
-
-/// A peer's code is opaque text and may hold what no header can.
-fn printable(code: &str) -> String {
-    code.chars()
-        .filter(|c| c.is_ascii_graphic() || *c == ' ')
-        .collect()
 }
 
 fn log(request: &Request, error: &ExchangeError, fault: &Fault) {

@@ -152,48 +152,64 @@ async fn answer(
 ) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
     let process = &exchange.worker.process;
     let (mut connection, head) = call(exchange, authorized, request, (verified, logged)).await?;
-    let request_hash = request.request_hash(verified.get().digests.body());
-    let provider_head = ProviderHead {
-        status: head.status,
-        reason: &String::from_utf8_lossy(&head.reason),
-    };
-    let response = ResponsePart::build(
-        provider_head,
-        head.headers.iter(),
-        request,
-        exchange.request_id(),
-        &request_hash,
-    )?;
+    let response = response_part(exchange, request, verified, &head)?;
     outgoing.rest_response(out, response.to_bytes()).await?;
-
     let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
     let has_body = may_have_body(request, head.status);
     if has_body {
-        outgoing.start_rest_body(out).await?;
-        while let Some(chunk) = connection.body().next_chunk().await {
-            let chunk = chunk.map_err(|error| CallError::Http(error.into()))?;
-            body_log.append(chunk.clone()).await?;
-            outgoing.body(out, chunk).await?;
-        }
-        outgoing.end_body();
+        stream_body(&mut connection, outgoing, out, &mut body_log).await?;
     }
     out.flush().await?;
     drop(connection);
 
     let context = sign::context(&exchange.snapshot, &request.service().provider, exchange.at)?;
     let signature = sign::sign(&process.signer, &context, outgoing.digests()).await?;
-    let logged = log::rest(
-        process,
-        entry(exchange, request, Direction::Response),
-        (
-            || Bytes::copy_from_slice(response.to_bytes()),
-            || response.filtered().into(),
-        ),
-        &signature,
-        (body_log, has_body),
-    );
-    let logged = logged.await?;
+    let entry = entry(exchange, request, Direction::Response);
+    let whole = || Bytes::copy_from_slice(response.to_bytes());
+    let content = (whole, || response.filtered().into());
+    let logged = log::rest(process, entry, content, &signature, (body_log, has_body)).await?;
     Ok((signature, logged))
+}
+
+/// The response part: the service's status and headers, and what ties it to the request.
+fn response_part(
+    exchange: &Exchange<'_>,
+    request: &RequestPart,
+    verified: &Verified<Received>,
+    head: &ResponseHead,
+) -> Result<ResponsePart, ExchangeError> {
+    let request_hash = request.request_hash(verified.get().digests.body());
+    let reason = String::from_utf8_lossy(&head.reason);
+    let provider_head = ProviderHead {
+        status: head.status,
+        reason: &reason,
+    };
+    let headers = head.headers.iter();
+    let part = ResponsePart::build(
+        provider_head,
+        headers,
+        request,
+        exchange.request_id(),
+        &request_hash,
+    );
+    Ok(part?)
+}
+
+/// The service's body, to the caller and into the log at once.
+async fn stream_body(
+    connection: &mut PooledConnection,
+    outgoing: &mut Outgoing,
+    out: &mut BodyWriter,
+    body_log: &mut BodyLog,
+) -> Result<(), ExchangeError> {
+    outgoing.start_rest_body(out).await?;
+    while let Some(chunk) = connection.body().next_chunk().await {
+        let chunk = chunk.map_err(|error| CallError::Http(error.into()))?;
+        body_log.append(chunk.clone()).await?;
+        outgoing.body(out, chunk).await?;
+    }
+    outgoing.end_body();
+    Ok(())
 }
 
 /// A response that HTTP gives no body has none in the message; any other has one, be it empty (wire.md 2.2).
