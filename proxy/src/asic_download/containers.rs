@@ -38,7 +38,7 @@ pub fn write(process: &Process, query: &AsicQuery, out: Output) -> Result<(), Do
         return Err(DownloadError::NotTimeStamped);
     }
     if !waiting.is_empty() {
-        process.time_stamper.stamp_now_blocking(&waiting)?;
+        process.time_stamper.stamp_now_blocking(waiting)?;
     }
     match (query.unique, &records[..]) {
         (false, _) => write_zip(log, query, &records, out),

@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn pieces_are_bounded_and_whole() {
-        let data: Vec<u8> = (0..PIECE * 9 + 17).map(|at| (at % 251) as u8).collect();
+        let data: Vec<u8> = (0..=250).cycle().take(PIECE * 9 + 17).collect();
         let copy = data.clone();
         let download = Download::start(slot().unwrap(), move |out| {
             out.send(start(), |mut writer| {

@@ -60,7 +60,7 @@ fn refused(answer: &Answer) -> (u16, &str) {
 
 fn verify(world: &World, container: &[u8]) -> asic::VerifiedContainer {
     let read = asic::read(container, &Limits::default()).unwrap();
-    asic::verify(&read, &signer(), &*world.globalconf()).unwrap()
+    asic::verify(&read, &signer(), &**world.globalconf()).unwrap()
 }
 
 fn entries(zip: &[u8]) -> Vec<(String, Vec<u8>)> {

@@ -49,10 +49,15 @@ fn write_zip(
     let mut zip = ZipWriter::new_stream(writer);
     let options = SimpleFileOptions::default().last_modified_time(zip_time(OffsetDateTime::now_utc()));
     for directory in directories {
-        let Some((instance, parameters, metadata)) = shared_parameters(files, directory)? else {
+        let Some(Instance {
+            code,
+            parameters,
+            metadata,
+        }) = shared_parameters(files, directory)?
+        else {
             continue;
         };
-        let name = format!("{FOLDER}/{}/{SHARED_PARAMS_FILE}", directory_name(&instance));
+        let name = format!("{FOLDER}/{}/{SHARED_PARAMS_FILE}", directory_name(&code));
         zip.start_file(&name, options)?;
         zip.write_all(&parameters)?;
         zip.start_file(name + METADATA_SUFFIX, options)?;
@@ -63,9 +68,16 @@ fn write_zip(
     Ok(zip.finish()?.into_inner())
 }
 
-/// The instance, its shared parameters, and the one thing that verifiers need to know of them: their version. Nothing
-/// where the directory has none, or none that can be read.
-fn shared_parameters(files: &Directory, directory: &str) -> io::Result<Option<(String, Vec<u8>, Vec<u8>)>> {
+/// What is given of an instance.
+struct Instance {
+    code: String,
+    parameters: Vec<u8>,
+    /// The one thing that verifiers need to know of them: their version.
+    metadata: Vec<u8>,
+}
+
+/// Nothing where the directory has no shared parameters, or none that can be read.
+fn shared_parameters(files: &Directory, directory: &str) -> io::Result<Option<Instance>> {
     let path = format!("{directory}/{SHARED_PARAMS_FILE}");
     let metadata = files
         .read(&format!("{path}{METADATA_SUFFIX}"))?
@@ -74,7 +86,7 @@ fn shared_parameters(files: &Directory, directory: &str) -> io::Result<Option<(S
         return Ok(None);
     };
     let is_shared = metadata.content_identifier.as_deref() == Some(SHARED_PARAMETERS);
-    let (Some(instance), true) = (metadata.instance_identifier, is_shared) else {
+    let (Some(code), true) = (metadata.instance_identifier, is_shared) else {
         return Ok(None);
     };
     let Some(parameters) = files.read(&path)? else {
@@ -84,5 +96,9 @@ fn shared_parameters(files: &Directory, directory: &str) -> io::Result<Option<(S
         configuration_version: metadata.configuration_version,
         ..Metadata::default()
     };
-    Ok(Some((instance, parameters, told.write())))
+    Ok(Some(Instance {
+        code,
+        parameters,
+        metadata: told.write(),
+    }))
 }

@@ -43,7 +43,7 @@ pub fn start(process: &Arc<Process>) -> io::Result<Background> {
 /// [`CleanError`]; what was removed stays removed.
 pub fn clean(log: &MessageLog, days: u32, now: OffsetDateTime) -> Result<Cleaned, CleanError> {
     let before = now.checked_sub(time::Duration::days(days.into()));
-    before.map_or(Ok(Cleaned::default()), |before| log.clean(before))
+    before.map_or_else(|| Ok(Cleaned::default()), |before| log.clean(before))
 }
 
 fn tell(days: u32, result: Result<Cleaned, CleanError>) {

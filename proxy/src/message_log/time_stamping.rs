@@ -51,10 +51,10 @@ pub struct TimeStamper {
 #[derive(Debug)]
 pub struct Requests(flume::Receiver<Request>);
 
-/// Somebody waits for the time-stamp of a record.
+/// Somebody waits for the time-stamps of records.
 #[derive(Debug)]
 struct Request {
-    record: RecordId,
+    records: Vec<RecordId>,
     reply: flume::Sender<Result<(), TimeStampError>>,
 }
 
@@ -67,35 +67,33 @@ impl TimeStamper {
     }
 
     /// Time-stamps a record that was just logged, together with others that wait; a record that has its time-stamp
-    /// already is done. For `timestamp-immediately` and `/asic?force` (wire.md 4.4).
+    /// already is done. For `timestamp-immediately`.
     ///
     /// # Errors
     /// [`TimeStampError`]; the record stays logged and gets its time-stamp in a later round.
     pub async fn stamp_now(&self, record: RecordId) -> Result<(), TimeStampError> {
-        let (reply, answer) = flume::bounded(1);
-        let sent = self.requests.send_async(Request { record, reply }).await;
+        let (request, answer) = Request::new(vec![record]);
+        let sent = self.requests.send_async(request).await;
         sent.map_err(|_| TimeStampError::Stopped)?;
         answer.recv_async().await.unwrap_or(Err(TimeStampError::Stopped))
     }
 
-    /// As [`TimeStamper::stamp_now`] for several records, from a thread that may block.
+    /// As [`TimeStamper::stamp_now`] for several records at once, from a thread that may block: `/asic?force`
+    /// (wire.md 4.4).
     ///
     /// # Errors
-    /// [`TimeStampError`] of the first record that did not get one.
-    pub fn stamp_now_blocking(&self, records: &[RecordId]) -> Result<(), TimeStampError> {
-        let mut answers = Vec::with_capacity(records.len());
-        for record in records {
-            let (reply, answer) = flume::bounded(1);
-            let request = Request {
-                record: *record,
-                reply,
-            };
-            self.requests.send(request).map_err(|_| TimeStampError::Stopped)?;
-            answers.push(answer);
-        }
-        answers
-            .into_iter()
-            .try_for_each(|answer| answer.recv().unwrap_or(Err(TimeStampError::Stopped)))
+    /// [`TimeStampError`]; also when one of the records does not exist.
+    pub fn stamp_now_blocking(&self, records: Vec<RecordId>) -> Result<(), TimeStampError> {
+        let (request, answer) = Request::new(records);
+        self.requests.send(request).map_err(|_| TimeStampError::Stopped)?;
+        answer.recv().unwrap_or(Err(TimeStampError::Stopped))
+    }
+}
+
+impl Request {
+    fn new(records: Vec<RecordId>) -> (Self, flume::Receiver<Result<(), TimeStampError>>) {
+        let (reply, answer) = flume::bounded(1);
+        (Self { records, reply }, answer)
     }
 }
 
@@ -228,14 +226,16 @@ impl Worker {
         let limit = self.process.settings.message_log.timestamp_records_limit;
         let mut waiting = vec![first];
         waiting.extend(self.requests.try_iter().take(limit.saturating_sub(1)));
-        let records: Vec<RecordId> = waiting.iter().map(|request| request.record).collect();
+        let records: Vec<RecordId> = waiting
+            .iter()
+            .flat_map(|request| &request.records)
+            .copied()
+            .collect();
         let (unknown, result) = self.stamp_asked(&records, schedule);
-        for Request { record, reply } in waiting {
-            let answer = if unknown.contains(&record) {
-                Err(TimeStampError::NoRecord(record))
-            } else {
-                result.clone()
-            };
+        for Request { records, reply } in waiting {
+            let missing = records.into_iter().find(|record| unknown.contains(record));
+            let answer =
+                missing.map_or_else(|| result.clone(), |record| Err(TimeStampError::NoRecord(record)));
             let _ = reply.send(answer);
         }
     }

@@ -14,6 +14,10 @@ use super::provider::Provider;
 use crate::process::Process;
 use crate::snapshot::Snapshot;
 
+/// Records whose hash chains are written at once. Messages that are being logged wait for a write at most this large:
+/// a chain has some kilobytes.
+const STEP: usize = 500;
+
 /// Stamps records and keeps the result in the log.
 #[derive(Debug, Default)]
 pub struct Stamper {
@@ -57,7 +61,7 @@ impl Stamper {
     /// Obtains one time-stamp for all the records and keeps it.
     ///
     /// # Errors
-    /// [`TimeStampError`]; none of the records is stamped then.
+    /// [`TimeStampError`]; those of the records that were not stamped still wait then.
     pub fn stamp(&self, process: &Process, records: &[PendingRecord]) -> Result<(), TimeStampError> {
         match records {
             [] => Ok(()),
@@ -105,13 +109,16 @@ impl Stamper {
             let leaf = of.get(&record.signature)?;
             Some((record.id, batch.chain_xml(*leaf)?))
         };
-        let stamp = SharedTimeStamp {
-            now: OffsetDateTime::now_utc(),
-            token: token.as_der().to_vec(),
-            hash_chain_result: batch.result_xml().to_vec(),
-            records: records.iter().filter_map(chain).collect(),
-        };
-        Ok(process.log.mark_batch_time_stamped(stamp)?)
+        let now = OffsetDateTime::now_utc();
+        for step in records.chunks(STEP) {
+            process.log.mark_batch_time_stamped(SharedTimeStamp {
+                now,
+                token: token.as_der().to_vec(),
+                hash_chain_result: batch.result_xml().to_vec(),
+                records: step.iter().filter_map(chain).collect(),
+            })?;
+        }
+        Ok(())
     }
 
     /// Asks the configured services one after the other until one gives a time-stamp that holds.

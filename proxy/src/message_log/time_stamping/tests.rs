@@ -66,7 +66,7 @@ fn container(world: &World, id: RecordId) -> (ContainerParts, asic::VerifiedCont
     }
     let bytes = writer.finish().unwrap();
     let read = asic::read(&bytes, &Limits::default()).unwrap();
-    let verified = asic::verify(&read, &signer(), &*world.globalconf()).unwrap();
+    let verified = asic::verify(&read, &signer(), &**world.globalconf()).unwrap();
     (parts, verified)
 }
 
@@ -155,6 +155,41 @@ fn records_that_share_one_signature_and_nothing_else_waits() {
     world.wait_until_stamped();
     ids.iter()
         .for_each(|id| assert!(container(&world, *id).1.is_batch_time_stamp()));
+}
+
+#[test]
+fn many_records_are_kept_in_steps_under_one_time_stamp() {
+    let tsa = Tsa::start(Mode::Granted);
+    let mut world = World::new(EACH_SECOND, vec![tsa.service()]);
+    world.process.log.set_time_stamping_provider_configured(true);
+    let messages: Vec<_> = ["a", "b", "c"]
+        .map(request)
+        .into_iter()
+        .cycle()
+        .take(1_200)
+        .collect();
+    let ids: Vec<_> = std::thread::scope(|scope| {
+        let loggers = messages.chunks(100).map(|messages| {
+            let world = &world;
+            scope.spawn(|| {
+                messages
+                    .iter()
+                    .map(|message| world.log(message))
+                    .collect::<Vec<_>>()
+            })
+        });
+        let loggers: Vec<_> = loggers.collect();
+        loggers
+            .into_iter()
+            .flat_map(|logger| logger.join().unwrap())
+            .collect()
+    });
+    let _background = world.start();
+    world.wait_until_stamped();
+    assert_eq!(tsa.requests(), 1);
+    for id in [ids[0], ids[499], ids[500], ids[1_199]] {
+        assert!(container(&world, id).1.is_batch_time_stamp());
+    }
 }
 
 #[test]
@@ -313,7 +348,7 @@ fn those_who_wait_together_share_a_time_stamp() {
         .iter()
         .map(|id| {
             let (stamper, id) = (world.process.time_stamper.clone(), *id);
-            std::thread::spawn(move || stamper.stamp_now_blocking(&[id]))
+            std::thread::spawn(move || stamper.stamp_now_blocking(vec![id]))
         })
         .collect();
     std::thread::sleep(Duration::from_millis(200));

@@ -292,9 +292,8 @@ impl World {
         self.process.log.append(record).recv().unwrap().unwrap().id()
     }
 
-    /// Asks as a worker does, from a runtime of its own.
     pub(crate) fn stamp_now(&self, record: RecordId) -> Result<(), TimeStampError> {
-        self.process.time_stamper.stamp_now_blocking(&[record])
+        self.process.time_stamper.stamp_now_blocking(vec![record])
     }
 
     /// Waits until nothing waits for a time-stamp.
