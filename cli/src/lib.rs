@@ -34,7 +34,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   kiirtee verify message.asice --globalconf /var/lib/kiirtee/globalconf
-  kiirtee log list --data-dir /var/lib/kiirtee/proxy
+  kiirtee log list --message-log /var/lib/kiirtee/proxy/messagelog
   kiirtee keys list --socket /run/kiirtee/signer.sock
   kiirtee config export --database /var/lib/kiirtee/server.db
   kiirtee sandbox up --dir /tmp/instance
@@ -72,5 +72,46 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Config(arguments) => config::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(arguments),
         Command::Version => output::line(&format!("kiirtee {}", env!("CARGO_PKG_VERSION"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    /// The command lines in the examples of a command and those below it.
+    fn examples(command: &clap::Command) -> Vec<Vec<String>> {
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let lines = help.lines().filter_map(|line| line.strip_prefix("  kiirtee "));
+        let mut found: Vec<Vec<String>> = lines.map(words).collect();
+        found.extend(command.get_subcommands().flat_map(examples));
+        found
+    }
+
+    /// As a shell would split the line: up to a pipe, a redirection or a remark; quotes hold words together.
+    fn words(line: &str) -> Vec<String> {
+        let line = line.split(['|', '>', '(']).next().unwrap();
+        let mut words = vec!["kiirtee".to_owned()];
+        for (index, piece) in line.split('\'').enumerate() {
+            match index % 2 {
+                0 => words.extend(piece.split_whitespace().map(str::to_owned)),
+                _ => words.push(piece.to_owned()),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_example_in_the_help_is_understood() {
+        let examples = examples(&Arguments::command());
+        assert!(examples.len() > 20, "{}", examples.len());
+        for example in examples {
+            let parsed = Arguments::try_parse_from(&example);
+            assert!(parsed.is_ok(), "{}\n{}", example.join(" "), parsed.unwrap_err());
+        }
     }
 }

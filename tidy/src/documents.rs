@@ -98,50 +98,45 @@ fn markdown(root: &Path) -> Vec<(String, String)> {
 mod tests {
     use super::*;
 
-    fn tree(name: &str, readme: &str) -> std::path::PathBuf {
-        let root = std::env::temp_dir().join(format!("tidy-docs-{}-{name}", std::process::id()));
+    fn tree(readme: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
         std::fs::create_dir_all(root.join("docs/adr")).unwrap();
         std::fs::write(root.join("Makefile"), "test: build\n\tcargo test\n").unwrap();
         std::fs::write(root.join("README.md"), readme).unwrap();
-        root
+        folder
     }
 
     #[test]
     fn a_command_that_does_not_exist_is_named() {
-        let root = tree(
-            "commands",
-            "Run `make tests`, or\n\n    $ make test\n\nto make sure.\n",
-        );
+        let root = tree("Run `make tests`, or\n\n    $ make test\n\nto make sure.\n");
         assert_eq!(
-            check_commands(&root),
+            check_commands(root.path()),
             ["README.md says `make tests`, which the Makefile does not know"]
         );
     }
 
     #[test]
     fn a_link_that_leads_nowhere_is_named() {
-        let root = tree(
-            "links",
-            "[a](Makefile) [b](docs/none.md#x) [c](https://example.org/x) [d](#here)\n",
-        );
+        let root = tree("[a](Makefile) [b](docs/none.md#x) [c](https://example.org/x) [d](#here)\n");
         assert_eq!(
-            check_links(&root),
+            check_links(root.path()),
             ["README.md links to docs/none.md, which does not exist"]
         );
     }
 
     #[test]
     fn decisions_are_numbered_and_complete() {
-        let root = tree("decisions", "");
+        let root = tree("");
         let complete =
             "# 1. T\n\n## Context\n\n## Decision\n\n## Consequences\n\n## What would change our mind\n";
-        std::fs::write(root.join("docs/adr/0001-first.md"), complete).unwrap();
-        assert!(check_decisions(&root).is_empty());
+        std::fs::write(root.path().join("docs/adr/0001-first.md"), complete).unwrap();
+        assert!(check_decisions(root.path()).is_empty());
         std::fs::write(
-            root.join("docs/adr/0003-third.md"),
+            root.path().join("docs/adr/0003-third.md"),
             complete.replace("## Context", ""),
         )
         .unwrap();
-        assert_eq!(check_decisions(&root).len(), 2);
+        assert_eq!(check_decisions(root.path()).len(), 2);
     }
 }

@@ -134,7 +134,8 @@ fn check_crate(package: &Package, ours: &BTreeSet<&str>) -> Findings {
         .filter(|dependency| {
             let name = dependency.name.as_str();
             let in_tests = dependency.kind.as_deref() == Some("dev");
-            !imports.contains(&name) && !(in_tests && tests.contains(&name))
+            let allowed = imports.contains(&name) || (in_tests && tests.contains(&name));
+            !allowed
         })
         .map(|dependency| {
             format!(

@@ -43,24 +43,27 @@ fn read(path: &Path) -> String {
 mod tests {
     use super::*;
 
-    fn tree(name: &str, source: &str) -> std::path::PathBuf {
-        let root = std::env::temp_dir().join(format!("tidy-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(root.join("src")).unwrap();
-        std::fs::write(root.join("src/lib.rs"), source).unwrap();
+    fn tree(source: &str) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(root.path().join("src")).unwrap();
+        std::fs::write(root.path().join("src/lib.rs"), source).unwrap();
         root
     }
 
     #[test]
     fn a_long_file_is_named_with_its_length() {
-        let root = tree("long", &"//! x\n".repeat(LONGEST_FILE + 1));
-        assert_eq!(check_length(&root), ["src/lib.rs has 801 lines, more than 800"]);
-        let root = tree("short", &"//! x\n".repeat(LONGEST_FILE));
-        assert!(check_length(&root).is_empty());
+        let root = tree(&"//! x\n".repeat(LONGEST_FILE + 1));
+        assert_eq!(
+            check_length(root.path()),
+            ["src/lib.rs has 801 lines, more than 800"]
+        );
+        let root = tree(&"//! x\n".repeat(LONGEST_FILE));
+        assert!(check_length(root.path()).is_empty());
     }
 
     #[test]
     fn a_crate_without_a_word_is_named() {
-        assert_eq!(check_crate_docs(&tree("mute", "use std::fs;\n")).len(), 1);
-        assert!(check_crate_docs(&tree("told", "//! What it is.\n")).is_empty());
+        assert_eq!(check_crate_docs(tree("use std::fs;\n").path()).len(), 1);
+        assert!(check_crate_docs(tree("//! What it is.\n").path()).is_empty());
     }
 }

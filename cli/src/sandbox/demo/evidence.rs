@@ -79,10 +79,8 @@ pub(super) fn forged(container: &[u8]) -> Result<Vec<u8>, Failure> {
     let doing = || "pack the forged container".to_owned();
     let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
     for (name, mut content) in entries(container)? {
-        if name == "message.xml"
-            && let Some(last) = content.last_mut()
-        {
-            *last ^= 1;
+        if name == "message.xml" {
+            flip_a_bit(&mut content);
         }
         writer
             .start_file(name, zip::write::SimpleFileOptions::default())
@@ -90,4 +88,17 @@ pub(super) fn forged(container: &[u8]) -> Result<Vec<u8>, Failure> {
         std::io::Write::write_all(&mut writer, &content).or_unusable(doing)?;
     }
     Ok(writer.finish().or_unusable(doing)?.into_inner())
+}
+
+/// Flips a bit of the last letter of the path, so that the message stays a message and says something else.
+fn flip_a_bit(rest_request: &mut [u8]) {
+    let mut ends =
+        (0..rest_request.len()).filter(|index| rest_request.get(*index..*index + 2) == Some(b"\r\n"));
+    let end_of_path = ends.nth(1).unwrap_or(rest_request.len());
+    if let Some(byte) = end_of_path
+        .checked_sub(1)
+        .and_then(|last| rest_request.get_mut(last))
+    {
+        *byte ^= 1;
+    }
 }
