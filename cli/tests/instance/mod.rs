@@ -2,6 +2,7 @@
 //! the test.
 #![allow(
     dead_code,
+    unreachable_pub,
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -24,7 +25,10 @@ pub fn kiirtee() -> Command {
 pub fn is_built() -> bool {
     let folder = Path::new(env!("CARGO_BIN_EXE_kiirtee")).parent().unwrap();
     let all = ["proxy", "signer", "confclient", "central", "trust"];
-    let missing: Vec<_> = all.iter().filter(|name| !folder.join(format!("kiirtee-{name}")).exists()).collect();
+    let missing: Vec<_> = all
+        .iter()
+        .filter(|name| !folder.join(format!("kiirtee-{name}")).exists())
+        .collect();
     if !missing.is_empty() {
         eprintln!("SKIPPED: {missing:?} not built; run `cargo build --workspace` first");
     }
@@ -36,7 +40,7 @@ pub struct Instance {
     folder: tempfile::TempDir,
     /// `sandbox.json`.
     pub json: Value,
-    restarted: Vec<Child>,
+    restarted: Vec<(String, Child)>,
 }
 
 impl Instance {
@@ -50,7 +54,11 @@ impl Instance {
             .unwrap();
         assert!(up.status.success(), "{}", String::from_utf8_lossy(&up.stderr));
         let json = std::fs::read(folder.path().join("sandbox.json")).unwrap();
-        Self { folder, json: serde_json::from_slice(&json).unwrap(), restarted: Vec::new() }
+        Self {
+            folder,
+            json: serde_json::from_slice(&json).unwrap(),
+            restarted: Vec::new(),
+        }
     }
 
     /// The instance's folder.
@@ -61,7 +69,10 @@ impl Instance {
     /// A string of `sandbox.json`, by its path: `consumer/client_http`.
     pub fn get(&self, path: &str) -> String {
         let value = path.split('/').fold(&self.json, |value, key| &value[key]);
-        value.as_str().unwrap_or_else(|| panic!("{path} is not in sandbox.json")).to_owned()
+        value
+            .as_str()
+            .unwrap_or_else(|| panic!("{path} is not in sandbox.json"))
+            .to_owned()
     }
 
     /// URL of a REST service of the provider at the consumer's server: `url("echo/hello")`.
@@ -72,33 +83,54 @@ impl Instance {
 
     /// Process id of a process by its name in `sandbox.json`.
     pub fn pid(&self, name: &str) -> u32 {
-        let pid = self.json["processes"][name].as_u64().unwrap_or_else(|| panic!("no process {name}"));
-        self.restarted_pid(name).unwrap_or_else(|| u32::try_from(pid).unwrap())
+        let restarted = self.restarted.iter().rev().find(|(of, _)| of == name);
+        if let Some((_, child)) = restarted {
+            return child.id();
+        }
+        let pid = self.json["processes"][name]
+            .as_u64()
+            .unwrap_or_else(|| panic!("no process {name}"));
+        u32::try_from(pid).unwrap()
     }
 
-    fn restarted_pid(&self, name: &str) -> Option<u32> {
-        let marker = self.marker(name);
-        self.restarted.iter().rev().map(Child::id).find(|pid| command_line(*pid).contains(&marker))
+    /// Names of all processes.
+    pub fn processes(&self) -> Vec<String> {
+        self.json["processes"]
+            .as_object()
+            .unwrap()
+            .keys()
+            .cloned()
+            .collect()
     }
 
-    /// What tells a process's command line from others: the folder of its settings.
-    fn marker(&self, name: &str) -> String {
-        let (server, process) = name.split_once('-').unwrap_or(("", name));
-        format!("{server}/{process}.toml")
+    /// Whether a process runs.
+    pub fn is_running(&self, name: &str) -> bool {
+        !command_line(self.pid(name)).is_empty()
     }
 
     /// Kills a process at once, as a power cut would.
     pub fn kill(&self, name: &str) -> Killed {
         let pid = self.pid(name);
-        let command: Vec<String> = command_line(pid).split('\0').filter(|s| !s.is_empty()).map(str::to_owned).collect();
+        let command: Vec<String> = command_line(pid)
+            .split('\0')
+            .filter(|s| !s.is_empty())
+            .map(str::to_owned)
+            .collect();
         signal(pid, "KILL");
         wait_until("the process to end", || command_line(pid).is_empty());
-        Killed { command }
+        Killed {
+            name: name.to_owned(),
+            command,
+        }
     }
 
     /// Starts a killed process again with the same command line.
     pub fn restart(&mut self, killed: &Killed) {
-        let log = std::fs::File::create(self.dir().join("restarted.log")).unwrap();
+        let log = std::fs::File::options()
+            .create(true)
+            .append(true)
+            .open(self.dir().join(format!("log/{}.log", killed.name)))
+            .unwrap();
         let child = Command::new(&killed.command[0])
             .args(&killed.command[1..])
             .stdin(Stdio::null())
@@ -106,13 +138,24 @@ impl Instance {
             .stderr(log)
             .spawn()
             .unwrap();
-        self.restarted.push(child);
+        self.restarted.push((killed.name.clone(), child));
+    }
+
+    /// The exit status of a process that [`Self::restart`] started, once it has ended.
+    pub fn exit_status(&mut self, name: &str) -> Option<std::process::ExitStatus> {
+        let restarted = self.restarted.iter_mut().rev().find(|(of, _)| of == name);
+        let (_, child) = restarted.unwrap_or_else(|| panic!("{name} was not restarted"));
+        child.try_wait().unwrap()
     }
 
     /// Tells the trust services how to behave: `{"ocsp":{"mode":"revoked"}}`.
     pub fn control_trust(&self, json: &str) {
         let url = format!("{}/control", self.get("trust/ca"));
-        let answer = agent().post(&url).header("content-type", "application/json").send(json).unwrap();
+        let answer = agent()
+            .post(&url)
+            .header("content-type", "application/json")
+            .send(json)
+            .unwrap();
         assert!(answer.status().is_success(), "{url}: {}", answer.status());
     }
 
@@ -124,16 +167,20 @@ impl Instance {
 
 impl Drop for Instance {
     fn drop(&mut self) {
-        for child in &mut self.restarted {
+        for (_, child) in &mut self.restarted {
             let _ = child.kill();
             let _ = child.wait();
         }
-        let _ = kiirtee().args(["sandbox", "down", "--dir"]).arg(self.folder.path()).output();
+        let _ = kiirtee()
+            .args(["sandbox", "down", "--dir"])
+            .arg(self.folder.path())
+            .output();
     }
 }
 
 /// A process that was killed and can be started again.
 pub struct Killed {
+    name: String,
     command: Vec<String>,
 }
 
@@ -148,7 +195,10 @@ pub fn agent() -> ureq::Agent {
 
 /// Sends a signal, by its name without `SIG`.
 pub fn signal(pid: u32, name: &str) {
-    let status = Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap();
+    let status = Command::new("kill")
+        .args([format!("-{name}"), pid.to_string()])
+        .status()
+        .unwrap();
     assert!(status.success());
 }
 
@@ -161,7 +211,11 @@ pub fn resident(pid: u32) -> u64 {
 
 fn command_line(pid: u32) -> String {
     let zombie = std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "));
-    if zombie { String::new() } else { std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default() }
+    if zombie {
+        String::new()
+    } else {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
+    }
 }
 
 /// Waits for a condition; fails after half a minute.
