@@ -1,7 +1,7 @@
 //! Receiving what the provider's server answered: a message, or a fault instead of one (wire.md 2.1, 2.4).
 
 use protocol_message::soap::{self, ParsedSoap};
-use protocol_message::transport::{ContentType, header, mime};
+use protocol_message::transport::{ContentType, SmallPart, header, mime};
 use protocol_pki::digest::DigestAlgorithm;
 
 use super::Exchange;
@@ -52,6 +52,16 @@ pub(super) async fn message(
     match &received.fault {
         Some(xml) => Err(plain_fault(xml, mime::FAULT).in_service()),
         None => Ok(received),
+    }
+}
+
+/// Why a SOAP part stands where a REST response should: a peer that fails before it has the service's answer sends its
+/// fault as the first part.
+pub(super) fn instead_of_rest(part: &SmallPart) -> ExchangeError {
+    let content_type = part.headers.content_type.as_deref().unwrap_or_default();
+    match plain_fault(&part.bytes, content_type) {
+        ExchangeError::NotAFault => ExchangeError::MissingRest("Response"),
+        fault => fault.in_service(),
     }
 }
 

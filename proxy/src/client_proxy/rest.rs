@@ -163,11 +163,11 @@ async fn receive_answer(
     let process = &exchange.worker.process;
     let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
     let received = receive::message(exchange, &sent.head, connection, &mut body_log).await?;
-    let part = received
-        .message
-        .as_ref()
-        .filter(|part| part.kind == PartKind::RestResponse);
-    let part = part.ok_or(ExchangeError::MissingRest("Response"))?;
+    let part = match &received.message {
+        Some(part) if part.kind == PartKind::RestResponse => part,
+        Some(part) if part.kind == PartKind::Soap => return Err(receive::instead_of_rest(part)),
+        _ => return Err(ExchangeError::MissingRest("Response")),
+    };
     let response =
         ResponsePart::parse(&part.bytes).map_err(|error| ExchangeError::Rest(error).in_service())?;
     received.require_signature("Response")?;
