@@ -15,14 +15,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use protocol_message::identifier::{ClientId, SecurityServerId};
 use protocol_message::rest::REST_PATH_PREFIX;
 use protocol_message::transport::header;
 use time::OffsetDateTime;
 
 use crate::exchange::ExchangeError;
-use crate::http::{Body, Handler, HttpError, Method, Request, RequestHead, Responder, ResponseHead};
+use crate::http::{Body, Handler, HttpError, Method, Request, RequestHead, Responder};
 use crate::metrics::Side;
 use crate::net::PooledConnection;
 use crate::peers::Destination;
@@ -61,8 +60,6 @@ impl Handler for ClientProxy {
             ("GET", "/asic" | "/verificationconf") => {
                 crate::asic_download::serve(&self.0, &request, responder).await
             }
-            // Load balancers and orchestrators ask whether anybody is there.
-            ("GET" | "HEAD", "/") => responder.send_full(&ResponseHead::new(200), Bytes::new()).await,
             _ => self.soap(&request, body, responder).await,
         }
     }

@@ -22,24 +22,27 @@ pub fn of(error: &ExchangeError, side: Side) -> Fault {
         (_, Side::ClientProxy) => code(error).at_client_proxy(),
         (_, Side::ServerProxy) => code(error).at_server_proxy(),
     };
-    Fault::new(code, error.to_string()).with_detail(uuid::Uuid::new_v4().to_string())
+    Fault::new(code, error.to_string()).with_detail(fresh_detail())
 }
 
-/// A fault of the other side, however deep. One that an information system sends as its request is its own fault and
-/// gets the prefix `client` (wire.md 7.5, case SoapFaultToClientProxy).
+/// A fault of the other side, however deep. One that an information system sends as its request is its own mistake: it is
+/// told so in our words, the code in lower case behind the prefix `client` (wire.md 7.5, case SoapFaultToClientProxy).
 fn received(error: &ExchangeError) -> Option<Fault> {
     match error {
         ExchangeError::Received(fault) => Some(fault.clone()),
         ExchangeError::InService(inner) | ExchangeError::WhileSending(inner) => received(inner),
         ExchangeError::ByClient(inner) => {
             let fault = received(inner)?;
-            Some(
-                Fault::new(fault.code.by_client(), fault.message)
-                    .with_detail(fault.detail.unwrap_or_default()),
-            )
+            let code = FaultCode::from(fault.code.as_str().to_ascii_lowercase());
+            Some(Fault::new(code.by_client(), fault.message).with_detail(fresh_detail()))
         }
         _ => None,
     }
+}
+
+/// By it the log and the caller speak of the same failure.
+fn fresh_detail() -> String {
+    uuid::Uuid::new_v4().to_string()
 }
 
 /// The code without the side's prefix.
@@ -48,7 +51,9 @@ fn code(error: &ExchangeError) -> FaultCode {
         ExchangeError::Outdated(_) => FaultCode::GLOBAL_CONF_OUTDATED,
         ExchangeError::NoAuthenticationKey => FaultCode::SSL_AUTHENTICATION_FAILED,
         ExchangeError::Method(_) => FaultCode::INVALID_HTTP_METHOD,
-        ExchangeError::HashAlgorithm | ExchangeError::Randomness => FaultCode::INTERNAL_ERROR,
+        ExchangeError::HashAlgorithm | ExchangeError::Randomness | ExchangeError::MissingContentType => {
+            FaultCode::INTERNAL_ERROR
+        }
         ExchangeError::ClientProxyVersion(_) => FaultCode::CLIENT_PROXY_VERSION_NOT_SUPPORTED,
         ExchangeError::Rest(error) => error.fault_code().into(),
         ExchangeError::Soap(error) => error.fault_code().into(),

@@ -19,7 +19,10 @@ use crate::net::PooledConnection;
 
 /// Takes the request to the provider's server and gives its verified and logged answer.
 pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result<SoapContent, ExchangeError> {
-    let (part, message, source) = read(exchange, body).await.map_err(ExchangeError::by_client)?;
+    let content_type = exchange.request.head.headers.get("content-type");
+    let content_type = content_type.ok_or(ExchangeError::MissingContentType)?;
+    let read = read(exchange, body, content_type).await;
+    let (part, message, source) = read.map_err(ExchangeError::by_client)?;
     exchange.authenticate(&message.header.client)?;
     let provider = &message.header.service.provider;
     let mut connection = exchange
@@ -33,10 +36,11 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
 async fn read<'b>(
     exchange: &Exchange<'_>,
     body: &'b mut Body,
+    content_type: &str,
 ) -> Result<(SoapPart, SoapMessage, SoapSource<'b>), ExchangeError> {
     let headers = &exchange.request.head.headers;
     validate_soap_action(headers.get("soapaction"))?;
-    let (part, source) = SoapSource::open(body, headers.get("content-type")).await?;
+    let (part, source) = SoapSource::open(body, content_type).await?;
     match soap::parse(&part.bytes, &part.content_type)? {
         ParsedSoap::Message(message) => Ok((part, *message, source)),
         ParsedSoap::Fault(fault) => Err(ExchangeError::Received(fault)),

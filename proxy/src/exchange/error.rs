@@ -30,6 +30,9 @@ pub enum ExchangeError {
     /// Another HTTP method than POST.
     #[error("Must use POST request method instead of {0}")]
     Method(String),
+    /// The information system does not say what it posts.
+    #[error("Could not get content type from request")]
+    MissingContentType,
     /// No `x-hash-algorithm`, or an unknown one.
     #[error("Could not get hash algorithm identifier from message")]
     HashAlgorithm,

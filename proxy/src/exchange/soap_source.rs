@@ -34,15 +34,13 @@ struct Attachments {
 }
 
 impl<'b> SoapSource<'b> {
-    /// Reads the SOAP part; `None` where a multipart message has no part at all.
+    /// Reads the SOAP part.
     ///
     /// # Errors
-    /// When the content type is none of SOAP's, or the message is malformed, too large or cut.
-    pub async fn open(
-        body: &'b mut Body,
-        content_type: Option<&str>,
-    ) -> Result<(SoapPart, Self), ExchangeError> {
-        let content_type = ContentType::parse(content_type.ok_or(TransportError::MissingContentType)?)?;
+    /// When the content type is none of SOAP's, or the message is malformed, too large or cut;
+    /// [`TransportError::MissingSoap`] where a multipart message has no part at all.
+    pub async fn open(body: &'b mut Body, content_type: &str) -> Result<(SoapPart, Self), ExchangeError> {
+        let content_type = ContentType::parse(content_type)?;
         if content_type.is(mime::MULTIPART_RELATED) {
             return Self::open_related(body, &content_type).await;
         }

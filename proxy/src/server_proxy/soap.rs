@@ -5,7 +5,7 @@ use protocol_message::soap::{
     self, ParsedSoap, Recoded, SoapMessage, filtered_message, message_hash, validate_soap_action,
     with_request_hash,
 };
-use protocol_message::transport::{ContentType, PartHeaders, PartKind, header};
+use protocol_message::transport::{ContentType, PartHeaders, PartKind, TransportError, header};
 use storage::message_log::{Direction, LogReceipt, MessageKind};
 
 use super::authorize::{self, Authorized};
@@ -185,8 +185,7 @@ async fn answer(
     outgoing: &mut Outgoing,
     out: &mut BodyWriter,
 ) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
-    let opened = SoapSource::open(connection.body(), head.headers.get("content-type")).await;
-    let (part, source) = opened.map_err(ExchangeError::in_service)?;
+    let (part, source) = open(connection, head).await.map_err(ExchangeError::in_service)?;
     let asked = content
         .received()
         .message
@@ -214,6 +213,20 @@ async fn answer(
     )
     .await?;
     Ok((signature, logged))
+}
+
+/// Reads the SOAP part of the service's answer. Unlike a client's message, an answer without any part is an invalid
+/// message (wire.md 7.5, case EmptyMultipartResponse).
+async fn open<'c>(
+    connection: &'c mut PooledConnection,
+    head: &ResponseHead,
+) -> Result<(SoapPart, SoapSource<'c>), ExchangeError> {
+    let content_type = head.headers.get("content-type");
+    let content_type = content_type.ok_or(TransportError::MissingContentType)?;
+    match SoapSource::open(connection.body(), content_type).await {
+        Err(ExchangeError::Transport(TransportError::MissingSoap)) => Err(ExchangeError::NoResponse),
+        opened => opened,
+    }
 }
 
 /// The response with the hash of the request; a service's fault is relayed as it is, unsigned (wire.md 2.4).
