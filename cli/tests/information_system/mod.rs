@@ -10,7 +10,9 @@
     reason = "tests; each file uses a part of it"
 )]
 
-use std::io::{BufRead, BufReader, Read, Write};
+pub mod pair;
+
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
