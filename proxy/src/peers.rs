@@ -96,6 +96,11 @@ impl Peers {
         }
     }
 
+    /// Closes idle connections and keeps none from now on.
+    pub(crate) fn close_pool(&self) {
+        self.pool.close();
+    }
+
     /// A connection to a server of the provider that was verified to be one.
     ///
     /// # Errors

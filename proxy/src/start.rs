@@ -229,6 +229,7 @@ async fn work(process: Arc<Process>, context: WorkerContext) {
     port(settings.client.http, Tls::None, &client)
         .listen(clients)
         .await;
+    state.close_pools();
 }
 
 fn http_settings(idle_ms: u64, keep_alive: bool) -> Rc<ServerSettings> {

@@ -37,4 +37,11 @@ impl WorkerState {
             process,
         })
     }
+
+    /// Closes idle connections and keeps none from now on. Call when the worker takes no more requests: a connection
+    /// can be kept only while the worker runs.
+    pub fn close_pools(&self) {
+        self.peers.close_pool();
+        self.services.close();
+    }
 }

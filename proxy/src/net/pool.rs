@@ -1,6 +1,6 @@
 //! Kept-alive client connections of one worker.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
@@ -67,6 +67,7 @@ pub struct ConnectionPool {
 struct Shared {
     settings: PoolSettings,
     idle: RefCell<Idle>,
+    closed: Cell<bool>,
 }
 
 #[derive(Debug, Default)]
@@ -82,6 +83,7 @@ impl ConnectionPool {
         let shared = Rc::new(Shared {
             settings,
             idle: RefCell::default(),
+            closed: Cell::new(false),
         });
         monoio::spawn(sweep(Rc::downgrade(&shared)));
         Self { shared }
@@ -109,6 +111,12 @@ impl ConnectionPool {
             .idle
             .borrow_mut()
             .retain(|key, _, _| key.identity == identity || key.identity == 0);
+    }
+
+    /// Closes all idle connections and keeps none from now on: the worker is about to end.
+    pub fn close(&self) {
+        self.shared.closed.set(true);
+        self.shared.idle.borrow_mut().retain(|_, _, _| false);
     }
 
     /// How many connections are idle.
@@ -213,10 +221,12 @@ impl DerefMut for PooledConnection {
 
 impl Drop for PooledConnection {
     fn drop(&mut self) {
-        let (Some(connection), Some(pool)) = (self.connection.take(), self.pool.upgrade()) else {
+        let (Some(mut connection), Some(pool)) = (self.connection.take(), self.pool.upgrade()) else {
             return;
         };
-        if connection.is_reusable() {
+        // The look starts a read, which is under way while the connection is idle: a completion-based driver can tell
+        // of a peer's end only through a read that was started before.
+        if connection.is_reusable() && !pool.closed.get() && connection.is_alive() {
             pool.idle
                 .borrow_mut()
                 .put(self.key.clone(), connection, &pool.settings);
