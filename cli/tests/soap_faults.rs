@@ -13,7 +13,7 @@ mod information_system;
 mod instance;
 
 use information_system::pair::{Pair, element, multipart, part, request, response};
-use information_system::{Answer, Envelope, Message, TEXT_XML, between, consumer, send};
+use information_system::{Answer, Envelope, Manner, Message, TEXT_XML, between, consumer, send};
 
 /// A request with a text replaced; the text must be there.
 fn changed(from: &str, to: &str) -> String {
@@ -267,6 +267,7 @@ fn faults_of_the_provider_come_as_it_wrote_them_and_answers_to_something_else_do
     faults_with_attachments(&pair);
     other_answers(&pair);
     broken_multiparts(&pair);
+    providers_that_do_not_answer(&pair);
     consistency(&pair);
     assert_eq!(
         pair.code_of_answer(TEXT_XML, response().xml()),
@@ -469,15 +470,21 @@ fn broken_multiparts(pair: &Pair) {
     let without_type = |xml: String| multipart("b", &[soap(&xml), part("X-Own: x", "x")]);
     let wrong_first = |xml: String| multipart("b", &[attachment(), soap(&xml)]);
     let not_soap = |_: String| multipart("b", &[soap("<not><soap/></not>"), attachment()]);
-    let mut cases: Vec<(&str, &str, Vec<u8>, Vec<u8>, &str)> = Vec::new();
-    let mut both = |what, content_type, make: &dyn Fn(String) -> Vec<u8>, code| {
-        cases.push((
-            what,
-            content_type,
-            make(request().xml()),
-            make(response().xml()),
-            code,
-        ));
+    let both = |what: &str, content_type: &str, make: &dyn Fn(String) -> Vec<u8>, code: &str| {
+        let (client, service) = match code {
+            "ok" => ("ok".to_owned(), "ok".to_owned()),
+            code => (
+                format!("client.{code}"),
+                format!("server.serverproxy.service_failed.{code}"),
+            ),
+        };
+        pair.provider.answers(Answer::new(TEXT_XML, response().xml()));
+        assert_eq!(pair.code(content_type, make(request().xml())), client, "{what}");
+        assert_eq!(
+            pair.code_of_answer(content_type, make(response().xml())),
+            service,
+            "{what}"
+        );
     };
     both("whole", related, &whole, "ok");
     both(
@@ -495,22 +502,37 @@ fn broken_multiparts(pair: &Pair) {
         &whole,
         "invalid_content_type",
     );
-    for (what, content_type, asked, answered, code) in cases {
-        let (client, service) = match code {
-            "ok" => ("ok".to_owned(), "ok".to_owned()),
-            code => (
-                format!("client.{code}"),
-                format!("server.serverproxy.service_failed.{code}"),
-            ),
-        };
-        pair.provider.answers(Answer::new(TEXT_XML, response().xml()));
-        assert_eq!(pair.code(content_type, asked), client, "{what}");
-        assert_eq!(pair.code_of_answer(content_type, answered), service, "{what}");
-    }
     let empty = "\r\n--b--\r\n";
     assert_eq!(pair.code(related, empty), "client.missing_soap");
     assert_eq!(
         pair.code_of_answer(related, empty),
         "server.serverproxy.service_failed.invalid_message"
     );
+}
+
+fn providers_that_do_not_answer(pair: &Pair) {
+    let whole = Answer::new(TEXT_XML, response().xml());
+    for (service, manner, code) in [
+        ("impatient", Manner::Answers, "inconsistent_response"),
+        ("impatient", Manner::IsSilent, "io_error"),
+        ("getState", Manner::HangsUp, "io_error"),
+        ("unreachable", Manner::Answers, "network_error"),
+        ("notTls", Manner::Answers, "io_error"),
+    ] {
+        pair.provider.answers(Answer {
+            manner,
+            ..whole.clone()
+        });
+        let got = pair.code(TEXT_XML, Envelope { service, ..request() }.xml());
+        let side = if code == "inconsistent_response" {
+            "clientproxy"
+        } else {
+            "serverproxy"
+        };
+        assert_eq!(
+            got,
+            format!("server.{side}.service_failed.{code}"),
+            "{service} {manner:?}"
+        );
+    }
 }

@@ -388,13 +388,7 @@ fn two_servers_do_what_the_reference_expects_of_its_own() {
 fn services(provider: &Provider, change: impl Fn(&mut Service)) -> Vec<Service> {
     let url = format!("http://{}/service", provider.address);
     let one = |owner, code| {
-        let mut service = Service {
-            owner,
-            code,
-            url: url.clone(),
-            allowed: true,
-            disabled: None,
-        };
+        let mut service = Service::new(owner, code, &url);
         change(&mut service);
         service
     };

@@ -181,6 +181,19 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// The connection ends this many bytes before the body does.
     pub missing: usize,
+    /// Whether there is an answer at all.
+    pub manner: Manner,
+}
+
+/// How a provider answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    /// As it should.
+    Answers,
+    /// It reads the request and ends the connection.
+    HangsUp,
+    /// It reads the request and does nothing until the caller ends the connection.
+    IsSilent,
 }
 
 impl Answer {
@@ -191,6 +204,7 @@ impl Answer {
             content_type: Some(content_type.into()),
             body: body.into(),
             missing: 0,
+            manner: Manner::Answers,
         }
     }
 }
@@ -252,6 +266,11 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         state.asked.push(request);
         state.answer.clone()
     };
+    match answer.manner {
+        Manner::Answers => {}
+        Manner::HangsUp => return Ok(()),
+        Manner::IsSilent => return std::io::copy(&mut &*stream, &mut std::io::sink()).map(drop),
+    }
     let mut head = format!(
         "HTTP/1.1 {}\r\nConnection: close\r\nContent-Length: {}\r\n",
         answer.status,
@@ -278,6 +297,22 @@ pub struct Service {
     pub allowed: bool,
     /// The notice of a service that is switched off.
     pub disabled: Option<&'static str>,
+    /// Its time-out in seconds.
+    pub timeout: u32,
+}
+
+impl Service {
+    /// A service that may be used.
+    pub fn new(owner: &'static str, code: &'static str, url: &str) -> Self {
+        Self {
+            owner,
+            code,
+            url: url.to_owned(),
+            allowed: true,
+            disabled: None,
+            timeout: 60,
+        }
+    }
 }
 
 /// The member that owns the provider's server.
@@ -298,11 +333,8 @@ pub fn register(instance: &Instance, services: &[Service]) {
         add(&mut configuration, service, service.code);
     }
     let nobody = Service {
-        owner: SUBSYSTEM,
-        code: "",
-        url: "http://127.0.0.1:9".into(),
         allowed: false,
-        disabled: None,
+        ..Service::new(SUBSYSTEM, "", "http://127.0.0.1:9")
     };
     add(&mut configuration, &nobody, &marker);
     let file = folder.join("registered.toml");
@@ -343,6 +375,7 @@ fn add(configuration: &mut toml::Value, service: &Service, code: &str) {
     }
     let mut registered = toml::toml! { ssl_authentication = false };
     registered.insert("code".into(), code.into());
+    registered.insert("timeout".into(), i64::from(service.timeout).into());
     registered.insert("url".into(), service.url.clone().into());
     description.insert("service".into(), vec![toml::Value::Table(registered)].into());
     push(owner, "service_description", description);

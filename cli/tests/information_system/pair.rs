@@ -25,12 +25,11 @@ impl Pair {
         let provider = Provider::start(&format!("127.0.{net}.40"));
         let url = format!("http://{}/service?mode=soap", provider.address);
         let service = |code, allowed, disabled| Service {
-            owner: SUBSYSTEM,
-            code,
-            url: url.clone(),
             allowed,
             disabled,
+            ..Service::new(SUBSYSTEM, code, &url)
         };
+        let nobody = format!("http://127.0.{net}.40:9/");
         register(
             &instance,
             &[
@@ -38,6 +37,12 @@ impl Pair {
                 service("hidden", false, None),
                 service("shut", true, Some("Closed for the winter")),
                 service("hiddenAndShut", false, Some("Closed for the winter")),
+                Service::new(SUBSYSTEM, "unreachable", &nobody),
+                Service::new(SUBSYSTEM, "notTls", &url.replace("http:", "https:")),
+                Service {
+                    timeout: 1,
+                    ..Service::new(SUBSYSTEM, "impatient", &url)
+                },
             ],
         );
         let pair = Self { instance, provider };

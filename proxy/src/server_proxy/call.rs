@@ -63,11 +63,14 @@ impl CallError {
             Self::MalformedUrl(_) => "service_malformed_url",
             Self::UnknownHost(_) => "unknown_host",
             Self::Connect(error) => connect_code(error),
-            Self::Handshake(_) | Self::UntrustedCertificate | Self::NoInternalKey => {
-                "ssl_authentication_failed"
+            Self::UntrustedCertificate | Self::NoInternalKey => "ssl_authentication_failed",
+            Self::Handshake(handshake::HandshakeError::Io(error)) | Self::Http(HttpError::Io(error))
+                if is_reset(error) =>
+            {
+                "network_error"
             }
-            Self::Http(HttpError::Io(error)) if is_reset(error) => "network_error",
-            Self::Http(_) => "io_error",
+            // That it is TLS that fails makes no difference; only a certificate that is not the service's does.
+            Self::Handshake(_) | Self::Http(_) => "io_error",
             Self::Status { .. } => "http_error",
         }
     }
