@@ -209,12 +209,15 @@ pub fn resident(pid: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }
 
+/// The command line of a process, empty once it has ended: a process whose first thread is gone still holds its files
+/// and ports until its other threads are gone too.
 fn command_line(pid: u32) -> String {
     let zombie = std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| stat.contains(") Z "));
-    if zombie {
-        String::new()
-    } else {
-        std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default()
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).map_or(0, Iterator::count);
+    match (zombie, threads) {
+        (true, 0..=1) => String::new(),
+        (true, _) => "still ending".to_owned(),
+        (false, _) => std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default(),
     }
 }
 
