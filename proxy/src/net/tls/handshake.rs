@@ -43,7 +43,7 @@ pub enum HandshakeError {
     /// The handshake took longer than it may.
     #[error("TLS handshake took too long")]
     TimedOut,
-    /// More than [`QUEUE_BOUND`] steps are waiting for a handshake thread, or these have ended.
+    /// More steps than the queue holds are waiting for a handshake thread, or these have ended.
     #[error("too many TLS handshakes at once")]
     Overloaded,
 }
