@@ -132,7 +132,7 @@ impl ClientConnection {
         };
         match self.responses.while_sending(sent).await? {
             Outcome::Response(head) => Ok(head),
-            Outcome::SendFailed(error) => self.explain(error).await,
+            Outcome::SendFailed(error, early) => self.explain(error, early).await,
         }
     }
 
@@ -179,11 +179,18 @@ impl ClientConnection {
         let _ = self.out.writer().close().await;
     }
 
-    /// After a failed write the server may have said why; otherwise the failure stands.
-    async fn explain<E: From<HttpError>>(&mut self, error: E) -> Result<ResponseHead, E> {
+    /// After a failed write the server may say why, or have said it before; otherwise the failure stands.
+    async fn explain<E: From<HttpError>>(
+        &mut self,
+        error: E,
+        early: Option<ResponseHead>,
+    ) -> Result<ResponseHead, E> {
         self.responses.keep = false;
         if !self.out.is_broken() {
             return Err(error);
+        }
+        if let Some(head) = early {
+            return Ok(head);
         }
         let response = self.responses.read_head(monoio::time::sleep(EXPLANATION_LIMIT));
         response.await.map_err(|_| error)
@@ -193,7 +200,8 @@ impl ClientConnection {
 /// How sending and waiting for the response ended.
 enum Outcome<E> {
     Response(ResponseHead),
-    SendFailed(E),
+    /// With the response that came before, if one did.
+    SendFailed(E, Option<ResponseHead>),
 }
 
 impl ResponseReader {
@@ -238,7 +246,7 @@ impl ResponseReader {
             })
             .await;
             match done {
-                Err(error) => return Ok(Outcome::SendFailed(error)),
+                Err(error) => return Ok(Outcome::SendFailed(error, early.and_then(Result::ok))),
                 Ok(whole) => sent_whole = whole,
             }
             early
