@@ -20,14 +20,15 @@ use protocol_message::rest::REST_PATH_PREFIX;
 use protocol_message::transport::header;
 use time::OffsetDateTime;
 
-use crate::exchange::ExchangeError;
+use crate::exchange::sign::{self, SignError};
+use crate::exchange::{ExchangeError, Received, Verified};
 use crate::http::{Body, Handler, HttpError, Method, Request, RequestHead, Responder};
 use crate::metrics::Side;
 use crate::net::PooledConnection;
 use crate::peers::Destination;
 use crate::settings::PROXY_VERSION;
 use crate::snapshot::tls::PeerTls;
-use crate::snapshot::{AuthenticationKey, LoadedGlobalConf, Snapshot};
+use crate::snapshot::{AuthenticationKey, LoadedGlobalConf, SigningContext, Snapshot};
 use crate::worker_state::WorkerState;
 
 /// Serves the ports for information systems.
@@ -184,6 +185,26 @@ impl Exchange<'_> {
         Ok(peers
             .connect(&self.worker.process, &self.snapshot, trust, destination, self.at)
             .await?)
+    }
+
+    /// What the client's messages are signed with at this moment: the request may have taken so long to come that the
+    /// OCSP responses of the beginning have run out.
+    fn signing(&self, client: &ClientId) -> Result<Arc<SigningContext>, SignError> {
+        let snapshot = self.worker.process.current.take();
+        sign::context(&snapshot, client, OffsetDateTime::now_utc())
+    }
+
+    /// Verifies the response, now that all of it is here; its evidence may be younger than the request.
+    fn verify(&self, received: Received, provider: &ClientId) -> Result<Verified<Received>, ExchangeError> {
+        let metrics = self.worker.process.metrics.side(Side::ClientProxy);
+        let verifier = &self.worker.verifier;
+        verifier.verify(
+            received,
+            provider,
+            &self.globalconf,
+            OffsetDateTime::now_utc(),
+            metrics,
+        )
     }
 
     /// The head of the transport message (wire.md 2.1).

@@ -6,7 +6,7 @@ use protocol_message::fault::{Fault, FaultCode, prefix};
 
 use crate::exchange::ExchangeError;
 use crate::exchange::sign::SignError;
-use crate::http::{BodyError, HttpError};
+use crate::http::HttpError;
 use crate::metrics::Side;
 
 /// The fault that the caller of one half of this server gets. A fault that was received is relayed as it came.
@@ -63,7 +63,9 @@ fn code(error: &ExchangeError) -> FaultCode {
         ExchangeError::Peer(error) => error.fault_code().into(),
         ExchangeError::PeerRejected(error) => error.fault_code().into(),
         ExchangeError::PeerStatus { .. } => FaultCode::HTTP_ERROR,
-        ExchangeError::NotAFault | ExchangeError::NoResponse => FaultCode::INVALID_MESSAGE,
+        ExchangeError::NotAFault | ExchangeError::NoResponse | ExchangeError::AnsweredTooEarly => {
+            FaultCode::INVALID_MESSAGE
+        }
         ExchangeError::MissingSoap(_) => FaultCode::MISSING_SOAP,
         ExchangeError::MissingRest(_) => FaultCode::MISSING_REST,
         ExchangeError::MissingSignature(_) => FaultCode::MISSING_SIGNATURE,
@@ -97,7 +99,6 @@ fn http_code(error: &HttpError) -> FaultCode {
     match error {
         HttpError::Closed => FaultCode::NETWORK_ERROR,
         HttpError::Io(io) => io_code(io),
-        HttpError::Body(BodyError::Io(io)) if io.kind() == io::ErrorKind::TimedOut => FaultCode::IO_ERROR,
         _ => FaultCode::IO_ERROR,
     }
 }

@@ -16,15 +16,17 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use protocol_message::fault::{Fault, SOAP_FAULT_CONTENT_TYPE};
+use protocol_message::identifier::ClientId;
 use protocol_message::transport::header;
 use protocol_pki::digest::DigestAlgorithm;
 use time::OffsetDateTime;
 
-use crate::exchange::{ExchangeError, Outgoing};
+use crate::exchange::sign::{self, SignError};
+use crate::exchange::{ExchangeError, Outgoing, Received, Verified};
 use crate::fault;
 use crate::http::{Body, BodyLength, Handler, HttpError, Request, Responder, ResponseHead};
 use crate::metrics::Side;
-use crate::snapshot::{LoadedGlobalConf, Snapshot};
+use crate::snapshot::{LoadedGlobalConf, SigningContext, Snapshot};
 use crate::worker_state::WorkerState;
 
 /// Serves the port on which security servers meet.
@@ -67,7 +69,13 @@ impl Handler for ServerProxy {
                 tracing::info!(peer = %request.peer.address, %error, "exchange failed after the response began");
                 Ok(())
             }
-            Err(error) => refuse(responder, &request, &error).await,
+            Err(error) => {
+                if !body.is_end() {
+                    // Told so, the peer stops sending and takes the fault; else its next write would fail first.
+                    responder.close_after();
+                }
+                refuse(responder, &request, &error).await
+            }
         }
     }
 }
@@ -137,6 +145,26 @@ impl Exchange<'_> {
             certificates,
             ocsp_responses,
         }
+    }
+
+    /// What the provider's messages are signed with at this moment: the service may have taken so long that the OCSP
+    /// responses of the beginning have run out.
+    fn signing(&self, provider: &ClientId) -> Result<Arc<SigningContext>, SignError> {
+        let snapshot = self.worker.process.current.take();
+        sign::context(&snapshot, provider, OffsetDateTime::now_utc())
+    }
+
+    /// Verifies the request, now that all of it is here.
+    fn verify(&self, received: Received, client: &ClientId) -> Result<Verified<Received>, ExchangeError> {
+        let metrics = self.worker.process.metrics.side(Side::ServerProxy);
+        let verifier = &self.worker.verifier;
+        verifier.verify(
+            received,
+            client,
+            &self.globalconf,
+            OffsetDateTime::now_utc(),
+            metrics,
+        )
     }
 
     /// Begins the response: what fails from here on is told inside the message (wire.md 2.4).

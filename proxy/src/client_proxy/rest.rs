@@ -10,7 +10,6 @@ use super::{Exchange, receive};
 use crate::exchange::log::{self, BodyLog, Entry};
 use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, sign};
 use crate::http::{Body, BodyLength, BodyWriter, HttpError, ResponseHead};
-use crate::metrics::Side;
 use crate::net::PooledConnection;
 
 /// Takes the request to the provider's server and gives its verified and logged answer.
@@ -44,9 +43,15 @@ fn parse(exchange: &Exchange<'_>) -> Result<RequestPart, ExchangeError> {
     )?)
 }
 
-/// What is known once the request is on its way.
+/// What is known once the response begins.
 struct Sent {
     head: ResponseHead,
+    /// `None` if the response began before the request was sent to its end, and so before it was logged.
+    whole: Option<Whole>,
+}
+
+/// A request that was logged and sent to its end.
+struct Whole {
     body_digest: Option<Box<[u8]>>,
 }
 
@@ -61,18 +66,18 @@ async fn send(
     let head = exchange
         .transport_head(connection, outgoing.content_type())
         .with(header::MESSAGE_TYPE, "REST");
-    let mut body_digest = None;
+    let mut whole = None;
     let sending = connection.exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {
         let sent = stream(exchange, request, body, outgoing, out).await;
-        body_digest = sent.map_err(|error| while_sending(error, out))?;
+        whole = Some(sent.map_err(while_sending)?);
         Ok(())
     });
     let head = sending.await?;
-    Ok(Sent { head, body_digest })
+    Ok(Sent { head, whole })
 }
 
 /// A failure of the connection keeps its own name; one of ours becomes `io_error`.
-fn while_sending(error: ExchangeError, _: &BodyWriter) -> ExchangeError {
+fn while_sending(error: ExchangeError) -> ExchangeError {
     match error {
         ExchangeError::Http(HttpError::Io(_) | HttpError::Closed) => error,
         error => error.while_sending(),
@@ -85,7 +90,7 @@ async fn stream(
     body: &mut Body,
     mut outgoing: Outgoing,
     out: &mut BodyWriter,
-) -> Result<Option<Box<[u8]>>, ExchangeError> {
+) -> Result<Whole, ExchangeError> {
     let process = &exchange.worker.process;
     outgoing
         .ocsp_responses(out, &exchange.authentication.ocsp_responses)
@@ -94,12 +99,12 @@ async fn stream(
     let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
     let has_body = stream_body(body, &mut outgoing, out, &mut body_log).await?;
     out.flush().await?;
-    let context = sign::context(&exchange.snapshot, request.client(), exchange.at)?;
+    let context = exchange.signing(request.client())?;
     let signature = sign::sign(&process.signer, &context, outgoing.digests()).await?;
     let logged = log_request(exchange, request, &signature, (body_log, has_body)).await?;
     let body_digest = outgoing.digests().body().map(Into::into);
     outgoing.finish(out, &signature, logged).await?;
-    Ok(body_digest)
+    Ok(Whole { body_digest })
 }
 
 /// A body part exists if the information system sent at least one byte (wire.md 2.2).
@@ -171,13 +176,8 @@ async fn receive_answer(
     let response =
         ResponsePart::parse(&part.bytes).map_err(|error| ExchangeError::Rest(error).in_service())?;
     received.require_signature("Response")?;
-    let metrics = process.metrics.side(Side::ClientProxy);
-    let provider = &request.service().provider;
-    let verified =
-        exchange
-            .worker
-            .verifier
-            .verify(received, provider, &exchange.globalconf, exchange.at, metrics)?;
+    let sent = sent.whole.as_ref().ok_or(ExchangeError::AnsweredTooEarly)?;
+    let verified = exchange.verify(received, &request.service().provider)?;
     response.check_consistency(request, &request.request_hash(sent.body_digest.as_deref()))?;
     let logged = log_response(exchange, request, &response, verified.get(), body_log).await?;
     Ok(RestAnswer {

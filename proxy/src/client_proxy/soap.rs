@@ -14,11 +14,18 @@ use crate::exchange::soap_content::SoapContent;
 use crate::exchange::soap_source::{SoapPart, SoapSource};
 use crate::exchange::{ExchangeError, Outgoing, SignatureParts, sign};
 use crate::http::{Body, BodyLength, BodyWriter, HttpError, Responder, ResponseHead};
-use crate::metrics::Side;
 use crate::net::PooledConnection;
 
+/// A verified, consistent and logged SOAP response.
+#[derive(Debug)]
+pub(super) struct SoapAnswer {
+    content: SoapContent,
+    /// Proof that the response is in the log.
+    logged: LogReceipt,
+}
+
 /// Takes the request to the provider's server and gives its verified and logged answer.
-pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result<SoapContent, ExchangeError> {
+pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result<SoapAnswer, ExchangeError> {
     let content_type = exchange.request.head.headers.get("content-type");
     let content_type = content_type.ok_or(ExchangeError::MissingContentType)?;
     let read = read(exchange, body, content_type).await;
@@ -28,8 +35,8 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
     let mut connection = exchange
         .connect(provider, message.header.security_server.as_ref())
         .await?;
-    let head = send(exchange, (&part, &message), source, &mut connection).await?;
-    receive_answer(exchange, (&part, &message), &head, &mut connection).await
+    let sent = send(exchange, (&part, &message), source, &mut connection).await?;
+    receive_answer(exchange, (&part, &message), &sent, &mut connection).await
 }
 
 /// Reads and parses the SOAP part. What is wrong here the information system did.
@@ -47,13 +54,20 @@ async fn read<'b>(
     }
 }
 
+/// What is known once the response begins.
+struct Sent {
+    head: ResponseHead,
+    /// Whether the request was logged and sent to its end before.
+    whole: bool,
+}
+
 /// Streams the request.
 async fn send(
     exchange: &Exchange<'_>,
     request: (&SoapPart, &SoapMessage),
     source: SoapSource<'_>,
     connection: &mut PooledConnection,
-) -> Result<ResponseHead, ExchangeError> {
+) -> Result<Sent, ExchangeError> {
     let outgoing = Outgoing::new()?;
     let action = exchange
         .request
@@ -65,11 +79,14 @@ async fn send(
     let head = exchange
         .transport_head(connection, outgoing.content_type())
         .with(header::ORIGINAL_SOAP_ACTION, action);
-    connection
-        .exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {
-            stream(exchange, request, source, outgoing, out).await
-        })
-        .await
+    let mut whole = false;
+    let sending = connection.exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {
+        stream(exchange, request, source, outgoing, out).await?;
+        whole = true;
+        Ok(())
+    });
+    let head = sending.await?;
+    Ok(Sent { head, whole })
 }
 
 async fn stream(
@@ -87,7 +104,7 @@ async fn stream(
         .stream_attachments(&mut outgoing, out, ExchangeError::by_client)
         .await?;
     out.flush().await?;
-    let context = sign::context(&exchange.snapshot, &message.header.client, exchange.at)?;
+    let context = exchange.signing(&message.header.client)?;
     let signature = sign::sign(&exchange.worker.process.signer, &context, outgoing.digests()).await?;
     let logged = log(
         exchange,
@@ -128,10 +145,10 @@ async fn log(
 async fn receive_answer(
     exchange: &Exchange<'_>,
     (part, request): (&SoapPart, &SoapMessage),
-    head: &ResponseHead,
+    sent: &Sent,
     connection: &mut PooledConnection,
-) -> Result<SoapContent, ExchangeError> {
-    let received = receive::message(exchange, head, connection, &mut BodyLog::off()).await?;
+) -> Result<SoapAnswer, ExchangeError> {
+    let received = receive::message(exchange, &sent.head, connection, &mut BodyLog::off()).await?;
     let answer = received
         .message
         .as_ref()
@@ -139,16 +156,14 @@ async fn receive_answer(
     let answer = answer.ok_or(ExchangeError::MissingSoap("Response"))?.clone();
     let response = parse_response(&answer).map_err(ExchangeError::in_service)?;
     received.require_signature("Response")?;
-    let metrics = exchange.worker.process.metrics.side(Side::ClientProxy);
-    let provider = &request.header.service.provider;
-    let verified =
-        exchange
-            .worker
-            .verifier
-            .verify(received, provider, &exchange.globalconf, exchange.at, metrics)?;
+    if !sent.whole {
+        return Err(ExchangeError::AnsweredTooEarly);
+    }
+    let verified = exchange.verify(received, &request.header.service.provider)?;
     check_consistency(&request.header, &response.header).map_err(ExchangeError::InconsistentResponse)?;
     check_request_hash(&response.header, &message_hash(&part.bytes))?;
-    let signature = verified.get().require_signature("Response")?;
+    let content = SoapContent::new(verified, sent.head.headers.get(header::ORIGINAL_CONTENT_TYPE))?;
+    let signature = content.received().require_signature("Response")?;
     let logged = log(
         exchange,
         request,
@@ -157,11 +172,7 @@ async fn receive_answer(
         signature,
     )
     .await?;
-    tracing::trace!(record = %logged.id(), "response logged");
-    Ok(SoapContent::new(
-        verified,
-        head.headers.get(header::ORIGINAL_CONTENT_TYPE),
-    ))
+    Ok(SoapAnswer { content, logged })
 }
 
 fn parse_response(part: &SmallPart) -> Result<SoapMessage, ExchangeError> {
@@ -173,10 +184,12 @@ fn parse_response(part: &SmallPart) -> Result<SoapMessage, ExchangeError> {
 }
 
 /// Sends the response to the information system.
-pub(super) async fn respond(responder: &mut Responder, answer: &SoapContent) -> Result<(), HttpError> {
-    let head = ResponseHead::new(200).with("Content-Type", answer.content_type().to_owned());
-    let length = answer.length().map_or(BodyLength::Chunked, BodyLength::Known);
+pub(super) async fn respond(responder: &mut Responder, answer: &SoapAnswer) -> Result<(), HttpError> {
+    let SoapAnswer { content, logged } = answer;
+    tracing::trace!(record = %logged.id(), "answering the information system");
+    let head = ResponseHead::new(200).with("Content-Type", content.content_type().to_owned());
+    let length = content.length().map_or(BodyLength::Chunked, BodyLength::Known);
     let out = responder.start(&head, length).await?;
-    answer.write(out).await.map_err(std::io::Error::other)?;
+    content.write(out).await.map_err(std::io::Error::other)?;
     out.finish().await
 }

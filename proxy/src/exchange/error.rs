@@ -71,6 +71,9 @@ pub enum ExchangeError {
     /// The peer answered with a SOAP message that is no fault.
     #[error("Expected fault message, but got regular SOAP message")]
     NotAFault,
+    /// The peer answered with a message before the request was sent to its end, and so before it was logged.
+    #[error("Server proxy answered before it had the whole request")]
+    AnsweredTooEarly,
     /// There is no SOAP message.
     #[error("{0} does not have SOAP message")]
     MissingSoap(&'static str),

@@ -1,7 +1,7 @@
 //! Writing a verified SOAP message to an information system or a service (wire.md 1.7, 2.9).
 
 use bytes::Bytes;
-use protocol_message::transport::{ContentType, RelatedEncoder, SmallPart, mime};
+use protocol_message::transport::{ContentType, RelatedEncoder, SmallPart, TransportError, mime};
 
 use super::{ExchangeError, Received, Verified};
 use crate::http::BodyWriter;
@@ -19,11 +19,20 @@ pub struct SoapContent {
 
 impl SoapContent {
     /// Takes a verified message and the content type that its sender gave it, `x-original-content-type`.
-    #[must_use]
-    pub fn new(received: Verified<Received>, original_content_type: Option<&str>) -> Self {
+    ///
+    /// # Errors
+    /// When a message with attachments was no multipart one: what was signed would be forwarded without them.
+    pub fn new(
+        received: Verified<Received>,
+        original_content_type: Option<&str>,
+    ) -> Result<Self, ExchangeError> {
         let original = original_content_type.and_then(|value| ContentType::parse(value).ok());
         let related = original.filter(|content_type| content_type.is(mime::MULTIPART_RELATED));
-        Self { received, related }
+        if related.is_none() && !received.get().attachments.is_empty() {
+            let found = original_content_type.unwrap_or_default().to_owned();
+            return Err(TransportError::InvalidContentType(found).into());
+        }
+        Ok(Self { received, related })
     }
 
     /// The message.

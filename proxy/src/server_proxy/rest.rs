@@ -12,7 +12,6 @@ use crate::exchange::incoming::{Receiving, receive};
 use crate::exchange::log::{self, BodyLog, Entry};
 use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, Verified, sign};
 use crate::http::{Body, BodyLength, BodyWriter, HttpError, Method, RequestHead, Responder, ResponseHead};
-use crate::metrics::Side;
 use crate::net::PooledConnection;
 use crate::service_url::ServiceUrl;
 use crate::spool::SpoolError;
@@ -31,14 +30,7 @@ pub(super) async fn serve(
         request.service(),
         target,
     )?;
-    let metrics = exchange.worker.process.metrics.side(Side::ServerProxy);
-    let verified = exchange.worker.verifier.verify(
-        received,
-        request.client(),
-        &exchange.globalconf,
-        exchange.at,
-        metrics,
-    )?;
+    let verified = exchange.verify(received, request.client())?;
     let logged = log_request(exchange, &request, &verified, body_log).await?;
 
     let mut outgoing = exchange.start(responder, None).await?;
@@ -91,7 +83,7 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<RequestP
     let request = RequestPart::parse(&part.bytes)?;
     let provider = &request.service().provider;
     peer::check_provider(&exchange.snapshot, provider)?;
-    sign::context(&exchange.snapshot, provider, exchange.at)?;
+    exchange.signing(provider)?;
     let caller = exchange.caller(&received.ocsp_responses);
     peer::check_caller(
         &exchange.worker.callers,
@@ -162,7 +154,7 @@ async fn answer(
     out.flush().await?;
     drop(connection);
 
-    let context = sign::context(&exchange.snapshot, &request.service().provider, exchange.at)?;
+    let context = exchange.signing(&request.service().provider)?;
     let signature = sign::sign(&process.signer, &context, outgoing.digests()).await?;
     let entry = entry(exchange, request, Direction::Response);
     let whole = || Bytes::copy_from_slice(response.to_bytes());

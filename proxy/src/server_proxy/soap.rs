@@ -17,7 +17,6 @@ use crate::exchange::soap_content::SoapContent;
 use crate::exchange::soap_source::{SoapPart, SoapSource};
 use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, sign};
 use crate::http::{Body, BodyLength, BodyWriter, Method, RequestHead, Responder, ResponseHead};
-use crate::metrics::Side;
 use crate::net::PooledConnection;
 use crate::service_url::ServiceUrl;
 
@@ -30,10 +29,8 @@ pub(super) async fn serve(
     let (request, received) = read(exchange, body).await?;
     let (client, service) = (&request.header.client, &request.header.service);
     let authorized = authorize::soap(&exchange.snapshot, &exchange.globalconf, client, service)?;
-    let metrics = exchange.worker.process.metrics.side(Side::ServerProxy);
-    let verifier = &exchange.worker.verifier;
-    let verified = verifier.verify(received, client, &exchange.globalconf, exchange.at, metrics)?;
-    let content = SoapContent::new(verified, exchange.header(header::ORIGINAL_CONTENT_TYPE));
+    let verified = exchange.verify(received, client)?;
+    let content = SoapContent::new(verified, exchange.header(header::ORIGINAL_CONTENT_TYPE))?;
     let logged = log_request(exchange, &request, &content).await?;
 
     let (mut connection, head) = call(exchange, &authorized, (&content, &logged))
@@ -91,7 +88,7 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<SoapMess
     let provider = &request.header.service.provider;
     peer::check_server(&exchange.snapshot, request.header.security_server.as_ref())?;
     peer::check_provider(&exchange.snapshot, provider)?;
-    sign::context(&exchange.snapshot, provider, exchange.at)?;
+    exchange.signing(provider)?;
     let caller = exchange.caller(&received.ocsp_responses);
     let client = &request.header.client;
     peer::check_caller(
@@ -202,7 +199,7 @@ async fn answer(
         .stream_attachments(outgoing, out, ExchangeError::in_service)
         .await?;
     out.flush().await?;
-    let context = sign::context(&exchange.snapshot, &request.header.service.provider, exchange.at)?;
+    let context = exchange.signing(&request.header.service.provider)?;
     let signature = sign::sign(&exchange.worker.process.signer, &context, outgoing.digests()).await?;
     let logged = log(
         exchange,
