@@ -20,7 +20,7 @@ pub fn line(text: &str) -> Result<(), Failure> {
 /// Writes a value as indented JSON.
 ///
 /// # Errors
-/// As [`line`].
+/// As [`line()`].
 pub fn json(value: &impl Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).or_unusable(|| "write the answer as JSON".into())?;
     line(&text)

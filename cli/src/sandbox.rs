@@ -7,7 +7,7 @@
 //!
 //! - [`layout`]: addresses, folders and identifiers
 //! - [`description`] is `sandbox.json`
-//! - [`up`]: the order in which things need each other
+//! - [`mod@up`]: the order in which things need each other
 //! - [`trust`], [`signer`], [`central`], [`security_server`], [`services`]: the servers and what is provisioned in them
 //! - [`process`], [`progress`], [`wait`], [`files`], [`http`]: tools
 //! - [`service`]: the example information system
