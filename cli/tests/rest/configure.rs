@@ -1,0 +1,66 @@
+//! Changing what a running instance is configured to do, as an operator does.
+
+use std::path::Path;
+
+use toml::Table;
+
+use super::curl;
+use super::file_of;
+use super::instance::{Instance, kiirtee, wait_until};
+
+/// Changes a file of TOML.
+pub(crate) fn edit(path: &Path, change: impl FnOnce(&mut Table)) {
+    let mut table: Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    change(&mut table);
+    std::fs::write(path, table.to_string()).unwrap();
+}
+
+/// Tables of an array in TOML.
+pub(crate) fn tables<'a>(table: &'a mut Table, name: &str) -> impl Iterator<Item = &'a mut Table> {
+    let array = table.get_mut(name).unwrap().as_array_mut().unwrap();
+    array.iter_mut().map(|value| value.as_table_mut().unwrap())
+}
+
+/// Changes a server's configuration as an operator does: export, edit, apply.
+pub(crate) fn configure(instance: &Instance, server: &str, change: impl FnOnce(&mut Table)) {
+    let database = instance.get(&format!("{server}/server_configuration"));
+    let exported = kiirtee()
+        .args(["config", "export", "--database", &database])
+        .output()
+        .unwrap();
+    assert!(exported.status.success(), "{exported:?}");
+    let file = file_of(instance.dir(), "edited.toml", &exported.stdout);
+    edit(&file, change);
+    let mut apply = kiirtee();
+    let applied = apply
+        .args(["config", "apply", "--database", &database])
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert!(
+        applied.status.success(),
+        "{}",
+        String::from_utf8_lossy(&applied.stderr)
+    );
+}
+
+/// Sets a value of the message log in the settings of a proxy and starts it again.
+pub(crate) fn restart_with(instance: &mut Instance, server: &str, setting: &str, value: bool) {
+    let process = format!("{server}-proxy");
+    let killed = instance.kill(&process);
+    edit(&instance.dir().join(server).join("proxy.toml"), |settings| {
+        let log = settings["message_log"].as_table_mut().unwrap();
+        log.insert(setting.into(), value.into());
+    });
+    instance.restart(&killed);
+    let root = format!("{}/", instance.get(&format!("{server}/client_http")));
+    let health = instance.get(&format!("{server}/health"));
+    let answers = |url: &str| {
+        let output = curl::command()
+            .args(["-o", "/dev/null", "-w", "%{http_code}", url])
+            .output()
+            .unwrap();
+        output.stdout == b"200"
+    };
+    wait_until("the proxy to be back", || answers(&root) && answers(&health));
+}
