@@ -206,10 +206,8 @@ impl Visit<'_> {
         let config = std::sync::Arc::clone(&self.tls.client);
         let stream = handshake::connect(tcp, config, name, &self.process.handshakes, limit).await;
         let stream = stream.map_err(|source| PeerError::Handshake { address, source })?;
-        let settings = ClientSettings {
-            response_limit: self.process.settings.peer.response_timeout(),
-            ..ClientSettings::default()
-        };
+        // It signs and logs between the body and the signature, and its service may stall before.
+        let settings = ClientSettings::patient(self.process.settings.peer.response_timeout());
         let connection = ClientConnection::new(stream, settings);
         let connection = self.peers.pool.adopt(self.key(address), connection);
         self.verify(&connection, address).await?;
@@ -235,10 +233,13 @@ impl Visit<'_> {
             .of(&needed, &self.snapshot.keys, service, self.globalconf, self.at)
             .await;
         let responses = responses.map_err(|source| PeerError::Ocsp { address, source })?;
-        self.peers
-            .judge
-            .judge(&presented, &responses, self.provider, self.globalconf, self.at)
-            .map_err(rejected)
+        let judge = &self.peers.judge;
+        let judged = judge.judge(&presented, &responses, self.provider, self.globalconf, self.at);
+        if let Err(CertificateRejected::Status(_)) = judged {
+            // Whoever answered for the peer, over plain HTTP, must not shut it out for longer than this exchange.
+            self.peers.ocsp.forget(&needed);
+        }
+        judged.map_err(rejected)
     }
 }
 

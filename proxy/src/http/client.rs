@@ -40,6 +40,20 @@ impl Default for ClientSettings {
     }
 }
 
+impl ClientSettings {
+    /// For a server that may take as long as an operator lets it: to begin its response, and between any two pieces of
+    /// it. `None`: for ever; a server that is gone is found out by keep-alive probes.
+    pub fn patient(limit: Option<Duration>) -> Self {
+        Self {
+            response_limit: limit,
+            body_stall_limit: limit.unwrap_or(NO_LIMIT),
+            ..Self::default()
+        }
+    }
+}
+
+/// As good as for ever.
+pub const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Interim responses that may come before the final one.
 const MAX_INTERIM_RESPONSES: usize = 8;
 /// How long to look for a response that explains why the server stopped taking the request.

@@ -53,7 +53,7 @@ pub mod server;
 pub mod writer;
 
 pub use body::Body;
-pub use client::{ClientConnection, ClientSettings};
+pub use client::{ClientConnection, ClientSettings, NO_LIMIT};
 pub use codec::framing::BodyLength;
 pub use error::{BodyError, HeadError, HttpError};
 pub use head::{Headers, Method, RequestHead, ResponseHead, Target, Version};

@@ -27,6 +27,14 @@ const MAX_READ_SIZE: usize = 64 * 1024;
 /// A read is not started into less room than this, in bytes.
 const MIN_READ_SIZE: usize = 2 * 1024;
 
+/// Silence after which the kernel asks whether the other end still is there. Some waits have no limit of their own
+/// (wire.md 2.6): a machine that lost its power must not hold them for ever.
+const PROBE_AFTER: Duration = Duration::from_secs(60);
+/// How long it waits between two such questions.
+const PROBE_INTERVAL: Duration = Duration::from_secs(15);
+/// How many of them remain unanswered before the connection fails.
+const PROBES: u32 = 4;
+
 /// Who is at the other end.
 #[derive(Debug, Clone)]
 pub struct Peer {
@@ -61,6 +69,7 @@ impl Stream {
 
     fn assemble(tcp: TcpStream, tls: Option<(Rc<TlsSession>, BytesMut)>) -> io::Result<Self> {
         tcp.set_nodelay(true)?;
+        tcp.set_tcp_keepalive(Some(PROBE_AFTER), Some(PROBE_INTERVAL), Some(PROBES))?;
         let (address, local_address) = (tcp.peer_addr()?, tcp.local_addr()?);
         let (read_half, write_half) = tcp.into_split();
         let session = tls.as_ref().map(|(session, _)| Rc::clone(session));

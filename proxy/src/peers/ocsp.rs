@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::time::Duration;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use lru::LruCache;
@@ -14,6 +16,7 @@ use protocol_pki::ocsp::{MAX_OCSP_BYTES, Response};
 use time::OffsetDateTime;
 
 use crate::http::{ClientConnection, ClientSettings, HttpError, Method, RequestHead};
+use crate::net::local::Lock;
 use crate::net::{ConnectError, Stream, race};
 use crate::snapshot::{Keys, LoadedGlobalConf};
 
@@ -41,6 +44,12 @@ pub enum OcspFetchError {
     /// Its answer is not multipart.
     #[error("the answer is malformed: {0}")]
     Malformed(#[from] TransportError),
+    /// It took too long.
+    #[error("the service took too long")]
+    TimedOut,
+    /// Another exchange asked at the same time and failed.
+    #[error(transparent)]
+    Shared(Arc<Self>),
     /// It gave another number of responses than it was asked for.
     #[error("asked for {asked} OCSP responses, got {got}")]
     Count {
@@ -53,11 +62,35 @@ pub enum OcspFetchError {
 
 /// The responses that a worker knows, by SHA-1 of the certificate.
 #[derive(Debug)]
-pub struct OcspResponsesOfPeers(RefCell<LruCache<String, Bytes>>);
+pub struct OcspResponsesOfPeers {
+    remembered: RefCell<LruCache<String, Bytes>>,
+    turns: RefCell<LruCache<SocketAddr, Rc<Turn>>>,
+}
 
 impl Default for OcspResponsesOfPeers {
     fn default() -> Self {
-        Self(RefCell::new(LruCache::new(REMEMBERED)))
+        Self {
+            remembered: RefCell::new(LruCache::new(REMEMBERED)),
+            turns: RefCell::new(LruCache::new(REMEMBERED)),
+        }
+    }
+}
+
+/// One exchange at a time asks a service; the others wait for what it learns, be it that the service fails.
+#[derive(Debug, Default)]
+struct Turn {
+    lock: Lock,
+    failed: RefCell<Option<(Instant, Arc<OcspFetchError>)>>,
+}
+
+impl Turn {
+    /// The failure of somebody who asked while we waited.
+    fn failed_since(&self, since: Instant) -> Option<Arc<OcspFetchError>> {
+        let failed = self.failed.borrow();
+        failed
+            .as_ref()
+            .filter(|(at, _)| *at >= since)
+            .map(|(_, error)| Arc::clone(error))
     }
 }
 
@@ -75,33 +108,74 @@ impl OcspResponsesOfPeers {
         at: OffsetDateTime,
     ) -> Result<Vec<Bytes>, OcspFetchError> {
         let freshness = time::Duration::seconds(globalconf.ocsp_freshness_seconds().into());
-        let known = |certificate: &Certificate| {
-            self.known(certificate, own)
-                .filter(|der| is_fresh(der, at, freshness))
+        let fresh = |certificate: &Certificate| {
+            let mut known = self.known(certificate, own).into_iter().flatten();
+            known.find(|der| is_fresh(der, at, freshness))
         };
+        if let Some(all) = certificates.iter().map(fresh).collect() {
+            return Ok(all);
+        }
+        let since = Instant::now();
+        let turn = self.turn(service);
+        let _guard = turn.lock.acquire().await;
         let missing: Vec<_> = certificates
             .iter()
-            .filter(|certificate| known(certificate).is_none())
+            .filter(|certificate| fresh(certificate).is_none())
             .collect();
         if !missing.is_empty() {
-            let fetched = fetch(service, &missing).await?;
-            let mut remembered = self.0.borrow_mut();
-            for (certificate, response) in missing.iter().zip(fetched) {
-                remembered.put(certificate.sha1().to_hex(), response);
-            }
+            self.ask(service, &missing, &turn, since).await?;
         }
-        Ok(certificates
-            .iter()
-            .filter_map(|certificate| self.known(certificate, own))
-            .collect())
+        // What was fetched may be stale as well: why it is not good is for the judge to say.
+        let any = |certificate| {
+            fresh(certificate).or_else(|| self.known(certificate, own).into_iter().flatten().next())
+        };
+        Ok(certificates.iter().filter_map(any).collect())
     }
 
-    fn known(&self, certificate: &Certificate, own: &Keys) -> Option<Bytes> {
+    /// Forgets the responses of certificates that were not good by them.
+    pub fn forget(&self, certificates: &[Certificate]) {
+        let mut remembered = self.remembered.borrow_mut();
+        for certificate in certificates {
+            remembered.pop(&certificate.sha1().to_hex());
+        }
+    }
+
+    async fn ask(
+        &self,
+        service: SocketAddr,
+        missing: &[&Certificate],
+        turn: &Turn,
+        since: Instant,
+    ) -> Result<(), OcspFetchError> {
+        if let Some(failed) = turn.failed_since(since) {
+            return Err(OcspFetchError::Shared(failed));
+        }
+        let fetched = monoio::time::timeout(CONNECT_LIMIT + READ_LIMIT, fetch(service, missing)).await;
+        match fetched.unwrap_or(Err(OcspFetchError::TimedOut)) {
+            Ok(responses) => {
+                let mut remembered = self.remembered.borrow_mut();
+                for (certificate, response) in missing.iter().zip(responses) {
+                    remembered.put(certificate.sha1().to_hex(), response);
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let error = Arc::new(error);
+                turn.failed.replace(Some((Instant::now(), Arc::clone(&error))));
+                Err(OcspFetchError::Shared(error))
+            }
+        }
+    }
+
+    fn turn(&self, service: SocketAddr) -> Rc<Turn> {
+        Rc::clone(self.turns.borrow_mut().get_or_insert(service, Rc::default))
+    }
+
+    /// Remembered first: they came from the peer itself.
+    fn known(&self, certificate: &Certificate, own: &Keys) -> [Option<Bytes>; 2] {
         let sha1 = certificate.sha1().to_hex();
-        own.ocsp_responses
-            .get(&sha1)
-            .cloned()
-            .or_else(|| self.0.borrow_mut().get(&sha1).cloned())
+        let remembered = self.remembered.borrow_mut().get(&sha1).cloned();
+        [remembered, own.ocsp_responses.get(&sha1).cloned()]
     }
 }
 

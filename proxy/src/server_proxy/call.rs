@@ -10,7 +10,7 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
 use super::authorize::Authorized;
-use crate::http::{ClientConnection, ClientSettings, HttpError};
+use crate::http::{ClientConnection, ClientSettings, HttpError, NO_LIMIT};
 use crate::net::tls::handshake;
 use crate::net::{ConnectError, PoolKey, PooledConnection, Stream, race};
 use crate::service_url::ServiceUrl;
@@ -91,9 +91,6 @@ fn is_reset(error: &std::io::Error) -> bool {
     )
 }
 
-/// How long to wait where the operator set no time-out: as good as for ever.
-const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
-
 /// A connection to the service, its certificate checked where the service asks for that.
 ///
 /// # Errors
@@ -113,11 +110,7 @@ pub async fn connect(
     if addresses.is_empty() {
         return Err(CallError::UnknownHost(url.host.to_owned()));
     }
-    let settings = ClientSettings {
-        response_limit: limit,
-        body_stall_limit: limit.unwrap_or(NO_LIMIT),
-        ..ClientSettings::default()
-    };
+    let settings = ClientSettings::patient(limit);
     let known = addresses
         .iter()
         .find_map(|address| worker.services.checkout(&key(*address, url, snapshot)));
