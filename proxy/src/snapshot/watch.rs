@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use protocol_globalconf::GlobalConf;
 use protocol_pki::certificate::Certificate;
-use signer_client::{Client, Status};
+use signer_client::{Client, Request, SignerError, Status};
 use storage::server_configuration::ServerConfiguration;
 use time::OffsetDateTime;
 
@@ -25,6 +25,8 @@ use crate::settings::Settings;
 
 /// How often files, database and signer are looked at: the server configuration must take effect within a second.
 const INTERVAL: Duration = Duration::from_millis(300);
+/// How long the signer's state is waited for, far less than a signature may take.
+const SIGNER_PATIENCE: Duration = Duration::from_secs(1);
 /// How often host names are looked up again.
 const RESOLVE_INTERVAL: Duration = Duration::from_secs(60);
 /// How often keys are chosen again though nothing changed, since certificates and OCSP responses run out.
@@ -152,7 +154,7 @@ impl Watcher {
     }
 
     fn look_at_keys(&mut self, next: &mut Snapshot, conf_changed: bool) -> bool {
-        let status = match self.signer.status() {
+        let status = match self.signer_status() {
             Ok(status) => Status {
                 counters: signer_client::Counters::default(),
                 ..status
@@ -176,6 +178,15 @@ impl Watcher {
         self.seen.ocsp = Some(ocsp);
         self.seen.selected = Some(Instant::now());
         true
+    }
+
+    /// Asked with little patience: while the signer is busy, other changes must take effect.
+    fn signer_status(&self) -> Result<Status, SignerError> {
+        let answer = self.signer.submit(Request::Status);
+        answer
+            .recv_timeout(SIGNER_PATIENCE)
+            .unwrap_or(Err(SignerError::TimedOut))?
+            .try_into()
     }
 
     fn select(&mut self, next: &mut Snapshot, status: &Status) {

@@ -37,6 +37,17 @@ impl TryFrom<Response> for SignedMessage {
     }
 }
 
+impl TryFrom<Response> for Status {
+    type Error = SignerError;
+
+    fn try_from(response: Response) -> Result<Self, SignerError> {
+        match response {
+            Response::Status(status) => Ok(status),
+            other => unexpected(&other),
+        }
+    }
+}
+
 /// Every call blocks until the answer, at most the time limit of the settings.
 ///
 /// # Errors
@@ -51,10 +62,7 @@ impl Client {
 
     /// Tokens, keys, certificates and counters.
     pub fn status(&self) -> Result<Status, SignerError> {
-        match self.call(Request::Status)? {
-            Response::Status(status) => Ok(status),
-            other => unexpected(&other),
-        }
+        self.call(Request::Status)?.try_into()
     }
 
     /// Gives the token its PIN, once. The token is logged in afterwards.
