@@ -53,6 +53,12 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// What the signer has done since it started: batches, messages, signatures
+    Figures {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Give a token its PIN, once
     Init(TokenArgument),
     /// Open a token: its keys can sign from now on
@@ -162,6 +168,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     let signer = connect(&arguments.socket)?;
     match arguments.command {
         Command::List { json } => show::list(&signer, json),
+        Command::Figures { json } => show::figures(&signer, json),
         Command::Init(TokenArgument { token }) => signer
             .init_token(&token, pin()?)
             .or_unusable(|| format!("initialise token {token}")),

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use protocol_message::identifier::ClientId;
 use serde::Serialize;
@@ -74,10 +75,11 @@ pub fn metrics(process: &Process, now: OffsetDateTime) -> String {
     metrics
         .spool_bytes
         .set(i64::try_from(process.spools.budget().used()).unwrap_or(i64::MAX));
-    let records = process.log.figures().records;
-    metrics
-        .records_logged
-        .inc_by(records.saturating_sub(metrics.records_logged.get()));
+    // The log counts them; here they are only shown.
+    let figures = process.log.figures();
+    let (records, syncs) = (metrics.records_logged.inner(), metrics.log_syncs.inner());
+    records.store(figures.records, Ordering::Relaxed);
+    syncs.store(figures.syncs, Ordering::Relaxed);
     let snapshot = process.current.take();
     // An absent configuration is as good as one that expires now.
     let expires = snapshot

@@ -70,6 +70,8 @@ pub struct Metrics {
     pub peer_connections_reused: Counter,
     /// Records appended to the message log.
     pub records_logged: Counter,
+    /// Synced writes of the message log: `records_logged` by this is the mean group.
+    pub log_syncs: Counter,
     /// Time-stamps obtained.
     pub time_stamps: Counter,
     /// Rounds of time-stamping that failed.
@@ -114,6 +116,7 @@ impl Metrics {
                 "records_logged",
                 "Records appended to the message log",
             ),
+            log_syncs: counter(&mut registry, "log_syncs", "Synced writes of the message log"),
             time_stamps: counter(&mut registry, "time_stamps", "Time-stamps obtained"),
             time_stamp_failures: counter(
                 &mut registry,

@@ -1,8 +1,10 @@
-//! `kiirtee keys list`: what the signer has.
+//! `kiirtee keys list` and `kiirtee keys figures`: what the signer has, and what it has done.
 
 use protocol_pki::certificate::Certificate;
 use serde::Serialize;
-use signer_client::{CertificateInfo, CertificateStatus, Client, KeyInfo, KeyUsage, TokenInfo, TokenStatus};
+use signer_client::{
+    CertificateInfo, CertificateStatus, Client, Counters, KeyInfo, KeyUsage, TokenInfo, TokenStatus,
+};
 
 use crate::failure::{Failure, OrUnusable};
 use crate::output::{self, Table};
@@ -44,6 +46,40 @@ pub(super) fn list(signer: &Client, json: bool) -> Result<(), Failure> {
     } else {
         output::line(&table(&tokens))
     }
+}
+
+#[derive(Debug, Serialize)]
+struct ShownFigures {
+    #[serde(flatten)]
+    counters: Counters,
+    mean_batch: f64,
+}
+
+pub(super) fn figures(signer: &Client, json: bool) -> Result<(), Failure> {
+    let status = signer
+        .status()
+        .or_unusable(|| "ask the signer what it has done".into())?;
+    let shown = ShownFigures {
+        counters: status.counters,
+        mean_batch: status.counters.mean_batch(),
+    };
+    if json {
+        return output::json(&shown);
+    }
+    let mut table = Table::new(&["what", "since start"]);
+    for (what, count) in [
+        ("messages signed", shown.counters.messages),
+        ("batches", shown.counters.batches),
+        ("largest batch", shown.counters.largest_batch),
+        ("signatures of any kind", shown.counters.signatures),
+        ("longest queue", shown.counters.longest_queue),
+        ("waited too long", shown.counters.expired),
+        ("refused, queue full", shown.counters.refused),
+    ] {
+        table.row([what.to_owned(), count.to_string()]);
+    }
+    table.row(["messages a batch".to_owned(), format!("{:.1}", shown.mean_batch)]);
+    output::line(&table.render())
 }
 
 fn token(token: &TokenInfo) -> ShownToken<'_> {

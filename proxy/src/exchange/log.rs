@@ -192,7 +192,6 @@ async fn append(
         .recv_async()
         .await
         .unwrap_or(Err(LogError::Stopped))?;
-    process.metrics.records_logged.inc();
     if process.settings.message_log.timestamp_immediately {
         process.time_stamper.stamp_now(receipt.id()).await?;
     }
