@@ -115,3 +115,105 @@ fn io_code(error: &io::Error) -> FaultCode {
         _ => FaultCode::IO_ERROR,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol_message::soap::{self, ParsedSoap, SoapError};
+    use protocol_message::transport::{ContentType, TransportError};
+
+    fn codes(make: impl Fn() -> ExchangeError) -> [String; 2] {
+        [Side::ClientProxy, Side::ServerProxy].map(|side| of(&make(), side).code.as_str().to_owned())
+    }
+
+    #[test]
+    fn the_code_says_which_side_failed_and_whose_message_it_was() {
+        let in_body = || ExchangeError::from(SoapError::MissingBody);
+        let [at_client_proxy, at_server_proxy] = codes(in_body);
+        assert_eq!(at_client_proxy, "server.clientproxy.missing_body");
+        assert_eq!(at_server_proxy, "server.serverproxy.missing_body");
+        let [asked, _] = codes(|| in_body().by_client());
+        assert_eq!(asked, "client.missing_body");
+        let [response, answer] = codes(|| in_body().in_service());
+        assert_eq!(response, "server.clientproxy.service_failed.missing_body");
+        assert_eq!(answer, "server.serverproxy.service_failed.missing_body");
+    }
+
+    #[test]
+    fn failures_of_soap_have_the_codes_of_the_reference() {
+        for (error, code) in [
+            (
+                ExchangeError::MissingContentType,
+                "server.clientproxy.internal_error",
+            ),
+            (
+                ExchangeError::NotAFault.in_service(),
+                "server.clientproxy.service_failed.invalid_message",
+            ),
+            (
+                ExchangeError::MissingSoap("Response"),
+                "server.clientproxy.missing_soap",
+            ),
+            (
+                ExchangeError::MissingSignature("Response"),
+                "server.clientproxy.missing_signature",
+            ),
+            (
+                ExchangeError::from(TransportError::MissingSoap).by_client(),
+                "client.missing_soap",
+            ),
+            (
+                ExchangeError::Method("GET".into()).by_client(),
+                "client.invalid_http_method",
+            ),
+            (
+                ExchangeError::InconsistentResponse(SoapError::InconsistentResponse("id")),
+                "server.clientproxy.service_failed.inconsistent_response",
+            ),
+            (
+                SoapError::RequestHash("is missing").into(),
+                "server.clientproxy.inconsistent_response",
+            ),
+            (
+                ExchangeError::PeerStatus {
+                    status: 502,
+                    reason: String::new(),
+                },
+                "server.clientproxy.http_error",
+            ),
+        ] {
+            assert_eq!(of(&error, Side::ClientProxy).code.as_str(), code);
+        }
+        let [_, empty_answer] = codes(|| ExchangeError::NoResponse.in_service());
+        assert_eq!(empty_answer, "server.serverproxy.service_failed.invalid_message");
+    }
+
+    const FAULT: &str = "<s:Envelope xmlns:s='http://schemas.xmlsoap.org/soap/envelope/'><s:Body><s:Fault>\
+        <faultcode>soap:Server</faultcode><faultstring>Broken</faultstring></s:Fault></s:Body></s:Envelope>";
+
+    fn received_fault() -> ExchangeError {
+        let content_type = ContentType::parse("text/xml").unwrap();
+        match soap::parse(FAULT.as_bytes(), &content_type).unwrap() {
+            ParsedSoap::Fault(fault) => ExchangeError::Received(fault),
+            ParsedSoap::Message(_) => panic!("no fault"),
+        }
+    }
+
+    #[test]
+    fn a_fault_of_the_other_side_is_relayed_and_one_of_the_client_is_answered() {
+        for error in [
+            received_fault(),
+            received_fault().in_service(),
+            received_fault().while_sending(),
+        ] {
+            let fault = of(&error, Side::ClientProxy);
+            assert_eq!(fault.to_soap_xml(), FAULT.as_bytes());
+        }
+        let fault = of(&received_fault().by_client(), Side::ClientProxy);
+        assert_eq!(
+            (fault.code.as_str(), fault.message.as_str()),
+            ("client.soap:server", "Broken")
+        );
+        assert_ne!(fault.to_soap_xml(), FAULT.as_bytes());
+    }
+}

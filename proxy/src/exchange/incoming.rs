@@ -1,7 +1,9 @@
 //! Receiving a message: small parts are kept, bodies go through the digest into a spool and into the log (wire.md 2.2).
 
 use bytes::Bytes;
-use protocol_message::transport::{Event, PartHeaders, PartKind, SmallPart, TransportDecoder};
+use protocol_message::transport::{
+    Event, PartHeaders, PartKind, SmallPart, TransportDecoder, TransportError,
+};
 use protocol_pki::digest::{DigestAlgorithm, Hasher};
 
 use super::log::BodyLog;
@@ -73,7 +75,12 @@ pub async fn receive(
             }
         }
     }
-    decoder.finish()?;
+    match decoder.finish() {
+        // Nothing was cut: all parts are missing, and that is for the caller to say (wire.md 7.5, case
+        // ServerProxyProcessingError).
+        Err(TransportError::Truncated) if sink.is_empty() => {}
+        finished => finished?,
+    }
     sink.finish().await
 }
 
@@ -105,6 +112,11 @@ impl<'a> Sink<'a> {
             hash_chain_result: None,
             hash_chain: None,
         }
+    }
+
+    /// Whether no part came whole.
+    const fn is_empty(&self) -> bool {
+        self.received.ocsp_responses.is_empty() && self.received.message.is_none()
     }
 
     /// Takes one event; whether it was the message itself.
