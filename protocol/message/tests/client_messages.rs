@@ -3,7 +3,9 @@
 #![allow(clippy::panic, clippy::print_stderr, clippy::unwrap_used, reason = "tests")]
 
 use protocol_message::soap::{self, ParsedSoap, Recoded, SoapError, SoapMessage};
-use protocol_message::transport::{ContentType, Event, Limits, RelatedDecoder, TransportError};
+use protocol_message::transport::{
+    ContentType, Event, Limits, PartKind, RelatedDecoder, SmallPart, TransportDecoder, TransportError,
+};
 use std::path::PathBuf;
 
 /// The vectors lie beside the workspace and are not part of it.
@@ -273,4 +275,40 @@ fn a_fault_in_a_multipart_response_is_found() {
             .unwrap()
             .contains("Unable to create payload")
     );
+}
+
+/// The parts that are kept whole of a message between servers.
+fn read_transport(name: &str, content_type: &str) -> Option<Result<Vec<SmallPart>, TransportError>> {
+    let bytes = read(name)?;
+    let mut parts = Vec::new();
+    let mut decoder = TransportDecoder::new(content_type).unwrap();
+    let mut rest = &bytes[..];
+    loop {
+        match decoder.next(&mut rest) {
+            Ok(Some(Event::Small(part))) => parts.push(part),
+            Ok(Some(_)) => {}
+            Ok(None) => return Some(Ok(parts)),
+            Err(error) => return Some(Err(error)),
+        }
+    }
+}
+
+#[test]
+fn messages_between_servers_that_lack_something() {
+    let jetty = "multipart/mixed; charset=UTF-8; boundary=jetty771207119h3h10dty";
+    let unsigned = "multipart/mixed; boundary=jetty42534330h7vzfqv2;charset=ISO-8859-1";
+    for (name, content_type) in [("no-signature.query", unsigned), ("attachm.query", jetty)] {
+        let Some(parts) = read_transport(name, content_type) else {
+            return;
+        };
+        let kinds: Vec<PartKind> = parts.unwrap().iter().map(|part| part.kind).collect();
+        assert_eq!(kinds, [PartKind::Soap], "{name}: the signature is missing");
+    }
+    let parts = read_transport("no-soap.query", jetty).unwrap().unwrap();
+    let empty = soap::parse(&parts.first().unwrap().bytes, &content_type("text/xml"));
+    assert_eq!(empty.unwrap_err().fault_code(), "invalid_soap");
+    let no_parts = read_transport("getstate.query", "multipart/mixed; boundary=foobar").unwrap();
+    assert_eq!(no_parts, Ok(Vec::new()));
+    let error = read_transport("attachm-error.query", jetty).unwrap().unwrap_err();
+    assert_eq!(error.fault_code(), "invalid_content_type");
 }
