@@ -161,7 +161,7 @@ impl Client {
     /// One exchange; the message id of its answer.
     fn exchange(&self, round: usize) -> Result<String, Failure> {
         let size = SIZES[round % SIZES.len()];
-        if round % 3 == 0 {
+        if round.is_multiple_of(3) {
             let request = self.agent.get(format!("{}/bytes?size={size}", self.url));
             return receive(request.header(CLIENT.0, CLIENT.1).call(), |body| {
                 body.len() == size
