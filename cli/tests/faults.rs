@@ -369,12 +369,16 @@ fn no_service_is_configured(instance: &Instance) {
         wait_until("the configuration to take effect", || {
             rest(instance, REST).code == rest_code
         });
+        // Neither the server that refuses nor the one behind it keeps anything.
+        let kept = || [server, "provider"].map(|server| records(instance, server).len());
+        let before = kept();
         rest(instance, REST)
             .is(500, &rest_code)
             .logged("Cannot time-stamp messages");
         soap(instance, SOAP)
             .is(200, &soap_code)
             .logged("Cannot time-stamp messages");
+        assert_eq!(kept(), before, "what was refused is in no log");
         assert!(
             instance
                 .log(&format!("{server}-proxy"))
@@ -412,8 +416,18 @@ fn the_service_fails_for_too_long(instance: &mut Instance, server: &str, side: &
             .log(&format!("{server}-proxy"))
             .contains("time-stamping failed")
     );
+    assert!(
+        records(instance, server)
+            .iter()
+            .any(|record| record["time_stamped"] == false)
+    );
     instance.control_trust(r#"{"tsa":{"mode":"granted"}}"#);
     recovers(instance);
+    wait_until("the records to be time-stamped after all", || {
+        records(instance, server)
+            .iter()
+            .all(|record| record["time_stamped"] == true)
+    });
 }
 
 // --- calls ---
@@ -567,6 +581,21 @@ fn healthy(instance: &Instance, server: &str) {
             .is_ok_and(|answer| answer.status() == 200)
     };
     wait_until("the server to be healthy", healthy);
+}
+
+/// What is in a server's message log.
+fn records(instance: &Instance, server: &str) -> Vec<serde_json::Value> {
+    let log = instance.get(&format!("{server}/message_log"));
+    let output = kiirtee()
+        .args(["log", "list", "--json", "--message-log", &log])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 // --- changes ---
