@@ -17,12 +17,16 @@ mod instance;
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use endurance_parts::log::Logged;
 use endurance_parts::resources::{Resources, wait_long_until, wait_until_or};
 use endurance_parts::storm::{Storm, Tally};
 use instance::{CLIENT, Instance, agent, is_built, signal, wait_until};
+
+/// One test at a time: each wants the machine for itself.
+static TURN: Mutex<()> = Mutex::new(());
 
 const CLIENTS: usize = 200;
 /// What resident memory may differ by between two moments of the same load.
@@ -43,6 +47,7 @@ fn two_hundred_clients_and_killed_processes_lose_no_acknowledged_message_and_lea
     if !is_built() {
         return;
     }
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut instance = Instance::up(150);
     let length = storm_length();
     let idle = PROXIES.map(|name| Resources::of(instance.pid(name)).descriptors);
@@ -201,6 +206,7 @@ fn a_proxy_that_is_told_to_stop_finishes_what_runs_takes_nothing_new_and_ends_we
     if !is_built() {
         return;
     }
+    let _turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
     let mut instance = Instance::up(151);
     for proxy in ["consumer-proxy", "provider-proxy"] {
         let killed = instance.kill(proxy);
