@@ -89,3 +89,113 @@ fn by_certificate(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    use base64::Engine as _;
+    use rustls::pki_types::CertificateDer;
+    use rustls::{CipherSuite, ProtocolVersion};
+
+    use super::*;
+    use crate::message_log::time_stamping::tests::support::{server_configuration, trust};
+    use crate::net::tls::TlsPeer;
+
+    fn snapshot() -> Snapshot {
+        let known = base64::engine::general_purpose::STANDARD.encode(known());
+        let client = |name: &str, rest: &str| format!("[[client]]\nid = 'TEST/GOV/123/{name}'\n{rest}\n");
+        let toml = [
+            client("open", "authentication = 'NOSSL'"),
+            client("tls", "authentication = 'SSLNOAUTH'"),
+            client(
+                "mutual",
+                &format!("authentication = 'SSLAUTH'\ncertificates = ['{known}']"),
+            ),
+            client(
+                "planned",
+                "authentication = 'NOSSL'\nstatus = 'registration in progress'",
+            ),
+        ];
+        Snapshot {
+            server: Arc::new(server_configuration(&toml.concat())),
+            ..Snapshot::default()
+        }
+    }
+
+    /// The certificate that the client has.
+    fn known() -> &'static [u8] {
+        trust().1.certificate.as_der()
+    }
+
+    fn plain() -> Peer {
+        let address = "127.0.0.1:1".parse().unwrap();
+        Peer {
+            address,
+            local_address: address,
+            tls: None,
+        }
+    }
+
+    fn tls(certificate: Option<&[u8]>) -> Peer {
+        let certificates = certificate.map(|der| CertificateDer::from(der.to_vec()));
+        let tls = TlsPeer {
+            certificates: certificates.into_iter().collect(),
+            version: ProtocolVersion::TLSv1_3,
+            cipher_suite: CipherSuite::TLS13_AES_256_GCM_SHA384,
+            resumed: false,
+        };
+        Peer {
+            tls: Some(Rc::new(tls)),
+            ..plain()
+        }
+    }
+
+    fn settings(toml: &str) -> ClientSettings {
+        toml::from_str(&format!("http = '127.0.0.1:0'\n{toml}")).unwrap()
+    }
+
+    fn ask(name: &str, settings: &ClientSettings, peer: &Peer, at: OffsetDateTime) -> &'static str {
+        let id = ClientId::parse_encoded(&format!("TEST/GOV/123/{name}")).unwrap();
+        match authenticate(&snapshot(), settings, &id, peer, at) {
+            Ok(()) => "",
+            Err(error) => error.fault_code(),
+        }
+    }
+
+    #[test]
+    fn each_connection_mode_accepts_what_it_says() {
+        let (settings, now) = (settings(""), OffsetDateTime::now_utc());
+        let stranger = trust().0.root().certificate.as_der();
+        let peers = [plain(), tls(None), tls(Some(stranger)), tls(Some(known()))];
+        let failed = "ssl_authentication_failed";
+        for (name, expected) in [
+            ("open", ["", "", "", ""]),
+            ("tls", [failed, "", "", ""]),
+            ("mutual", [failed, failed, failed, ""]),
+            ("planned", ["unknown_member"; 4]),
+            ("stranger", ["unknown_member"; 4]),
+        ] {
+            let found = peers.each_ref().map(|peer| ask(name, &settings, peer, now));
+            assert_eq!(found, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_operator_may_leave_the_modes_unchecked_but_not_the_registration() {
+        let (settings, now) = (settings("verify_client_cert = false"), OffsetDateTime::now_utc());
+        assert_eq!(ask("mutual", &settings, &plain(), now), "");
+        assert_eq!(ask("planned", &settings, &plain(), now), "unknown_member");
+    }
+
+    #[test]
+    fn an_expired_certificate_is_refused_only_where_that_is_enforced() {
+        let late = trust().1.certificate.not_after() + time::Duration::seconds(1);
+        let peer = tls(Some(known()));
+        assert_eq!(ask("mutual", &settings(""), &peer, late), "");
+        let strict = settings("enforce_client_is_cert_validity_period_check = true");
+        assert_eq!(ask("mutual", &strict, &peer, late), "ssl_authentication_failed");
+        assert_eq!(ask("mutual", &strict, &peer, OffsetDateTime::now_utc()), "");
+    }
+}

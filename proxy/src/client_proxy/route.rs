@@ -92,3 +92,79 @@ fn maintenance_text(servers: &[&Server]) -> String {
     });
     texts.collect::<Vec<_>>().join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use protocol_globalconf::shared_params::{MaintenanceMode, SecurityServer, Subsystem};
+
+    use super::*;
+    use crate::message_log::time_stamping::tests::support::{client, globalconf_with};
+
+    /// Two servers with the client, one without an address; `maintained` of them in maintenance mode.
+    fn globalconf(maintained: &[&str]) -> LoadedGlobalConf {
+        globalconf_with(|shared| {
+            let owner = client().member();
+            let subsystem = Subsystem {
+                id: client(),
+                name: None,
+            };
+            shared.members[0].subsystems.push(subsystem);
+            for (code, address) in [("a", Some("a.test")), ("b", Some("b.test")), ("c", None)] {
+                shared.security_servers.push(SecurityServer {
+                    owner: owner.clone(),
+                    server_code: code.into(),
+                    address: address.map(Into::into),
+                    auth_cert_hashes: Vec::new(),
+                    clients: vec![client()],
+                    maintenance_mode: maintained.contains(&code).then(|| MaintenanceMode {
+                        message: (code == "a").then(|| "back soon".into()),
+                    }),
+                });
+            }
+        })
+    }
+
+    fn server(code: &str) -> SecurityServerId {
+        format!("TEST/GOV/123/{code}").parse().unwrap()
+    }
+
+    #[test]
+    fn all_servers_of_the_provider_or_the_one_asked_for() {
+        let conf = globalconf(&[]);
+        let mut all = route(&conf, &client(), None).unwrap();
+        all.sort();
+        assert_eq!(all, ["a.test", "b.test"]);
+        assert_eq!(route(&conf, &client(), Some(&server("b"))).unwrap(), ["b.test"]);
+    }
+
+    #[test]
+    fn says_why_there_is_no_server() {
+        let conf = globalconf(&[]);
+        let nobody = ClientId::parse_encoded("TEST/GOV/9/sub").unwrap();
+        for (provider, only, code) in [
+            (&nobody, None, "unknown_member"),
+            (&nobody, Some(server("a")), "unknown_member"),
+            (&client(), Some(server("x")), "invalid_security_server"),
+            (&client(), Some(server("c")), "invalid_security_server"),
+        ] {
+            let error = route(&conf, provider, only.as_ref()).unwrap_err();
+            assert_eq!(error.fault_code(), code, "{provider} {only:?}");
+        }
+    }
+
+    #[test]
+    fn leaves_out_servers_in_maintenance_mode_until_none_is_left() {
+        let one = globalconf(&["a"]);
+        assert_eq!(route(&one, &client(), None).unwrap(), ["b.test"]);
+        let named = route(&one, &client(), Some(&server("a"))).unwrap_err();
+        assert_eq!(named.fault_code(), "maintenance_mode");
+        assert_eq!(
+            named.to_string(),
+            "Security server[ \"TEST/GOV/123/a\"] with address \"a.test\" is in maintenance mode. \
+             Message from \"TEST/GOV/123/a\" administrator: back soon"
+        );
+        let none = route(&globalconf(&["a", "b"]), &client(), None).unwrap_err();
+        assert_eq!(none.fault_code(), "maintenance_mode");
+        assert_eq!(none.to_string().matches("is in maintenance mode").count(), 2);
+    }
+}

@@ -102,3 +102,107 @@ pub fn check_caller(
     let presented = Presented::read(caller.certificates)?;
     Ok(judge.judge(&presented, caller.ocsp_responses, client, globalconf, at)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use protocol_globalconf::shared_params::{SecurityServer, Subsystem};
+    use protocol_pki::key::KeySpec;
+    use protocol_pki::ocsp::CertificateStatus;
+    use time::Duration;
+
+    use super::*;
+    use crate::message_log::time_stamping::tests::support::{
+        client, globalconf_with, server_configuration, trust,
+    };
+
+    fn snapshot() -> Snapshot {
+        let toml = "server = 'TEST/GOV/123/ss1'\n[[client]]\nid = 'TEST/GOV/123/sub'\nauthentication = 'NOSSL'\n\
+                    [[client]]\nid = 'TEST/GOV/123/planned'\nauthentication = 'NOSSL'\nstatus = 'saved'\n";
+        Snapshot {
+            server: Arc::new(server_configuration(toml)),
+            ..Snapshot::default()
+        }
+    }
+
+    #[test]
+    fn a_message_for_another_server_is_refused() {
+        let snapshot = snapshot();
+        let (own, other) = ("TEST/GOV/123/ss1".parse(), "TEST/GOV/123/ss2".parse());
+        assert!(check_server(&snapshot, None).is_ok());
+        assert!(check_server(&snapshot, Some(&own.unwrap())).is_ok());
+        let refused = check_server(&snapshot, Some(&other.unwrap())).unwrap_err();
+        assert_eq!(refused.fault_code(), "invalid_security_server");
+    }
+
+    #[test]
+    fn the_provider_must_be_registered_here() {
+        let snapshot = snapshot();
+        assert!(check_provider(&snapshot, &client()).is_ok());
+        for unknown in ["TEST/GOV/123/planned", "TEST/GOV/123/none", "TEST/GOV/123"] {
+            let refused = check_provider(&snapshot, &ClientId::parse_encoded(unknown).unwrap()).unwrap_err();
+            assert_eq!(refused.fault_code(), "unknown_member", "{unknown}");
+        }
+    }
+
+    #[test]
+    fn the_caller_is_whom_the_global_configuration_and_ocsp_say() {
+        let now = OffsetDateTime::now_utc();
+        let authority = &trust().0;
+        let server = authority.server("ss9", KeySpec::P256, now).unwrap();
+        let globalconf = globalconf_with(|shared| {
+            let id = client();
+            shared.members[0].subsystems.push(Subsystem { id, name: None });
+            shared.security_servers.push(SecurityServer {
+                owner: client().member(),
+                server_code: "ss9".into(),
+                address: None,
+                auth_cert_hashes: vec![server.certificate.sha256().to_vec()],
+                clients: vec![client()],
+                maintenance_mode: None,
+            });
+        });
+        let respond = |status, at| {
+            authority
+                .ocsp_response(&server.certificate, status, at, None)
+                .unwrap()
+        };
+        let good = respond(CertificateStatus::Good, now);
+        let stale = respond(CertificateStatus::Good, now - Duration::hours(2));
+        let revoked = respond(CertificateStatus::Revoked { at: now }, now);
+        let judge = Judge::default();
+        let own = [CertificateDer::from(server.certificate.as_der().to_vec())];
+        let signing = [CertificateDer::from(trust().1.certificate.as_der().to_vec())];
+        let stranger = ClientId::parse_encoded("TEST/GOV/9/sub").unwrap();
+        let member = client();
+        let cases: [(&[CertificateDer<'static>], &[Vec<u8>], &ClientId, bool); 8] = [
+            (&own, &[good.clone()], &member, true),
+            (&own, &[good.clone()], &member, true),
+            (&own, &[], &member, false),
+            (&own, &[stale], &member, false),
+            (&own, &[revoked], &member, false),
+            (&own, &[good.clone()], &stranger, false),
+            (&[], &[good.clone()], &member, false),
+            (&signing, &[good.clone()], &member, false),
+        ];
+        for (number, (certificates, ocsp_responses, client, accepted)) in cases.into_iter().enumerate() {
+            let caller = Caller {
+                certificates,
+                ocsp_responses,
+            };
+            let checked = check_caller(&judge, caller, client, &globalconf, now);
+            assert_eq!(checked.is_ok(), accepted, "case {number}: {checked:?}");
+            if let Err(refused) = checked {
+                assert_eq!(refused.fault_code(), "ssl_authentication_failed", "case {number}");
+            }
+        }
+        // What was remembered does not outlive the response.
+        let caller = Caller {
+            certificates: &own,
+            ocsp_responses: &[good],
+        };
+        let late = check_caller(&judge, caller, &member, &globalconf, now + Duration::hours(2));
+        assert!(late.is_err());
+    }
+}

@@ -411,9 +411,27 @@ fn snapshot(settings: &Settings, services: Vec<TimeStampingService>) -> Snapshot
 
 /// A global configuration that lists the authority.
 pub(crate) fn globalconf_files() -> MemoryFiles {
+    globalconf_files_with(|_| {})
+}
+
+/// The same, changed.
+pub(crate) fn globalconf_with(change: impl FnOnce(&mut SharedParams)) -> LoadedGlobalConf {
+    let files = globalconf_files_with(change);
+    LoadedGlobalConf::new(GlobalConf::load(&files, OffsetDateTime::now_utc()).unwrap())
+}
+
+/// A server configuration, as the request path reads it.
+pub(crate) fn server_configuration(toml: &str) -> storage::server_configuration::Snapshot {
+    let folder = tempfile::tempdir().unwrap();
+    let mut configuration = ServerConfiguration::open(&folder.path().join("server.db")).unwrap();
+    configuration.apply_toml(toml).unwrap();
+    configuration.snapshot().unwrap()
+}
+
+fn globalconf_files_with(change: impl FnOnce(&mut SharedParams)) -> MemoryFiles {
     let authority = &trust().0;
     let member = ClientId::parse_encoded("TEST/GOV/123").unwrap();
-    let shared = SharedParams {
+    let mut shared = SharedParams {
         instance: INSTANCE.into(),
         approved_cas: vec![ApprovedCa {
             name: "CA".into(),
@@ -447,6 +465,7 @@ pub(crate) fn globalconf_files() -> MemoryFiles {
         },
         ..SharedParams::default()
     };
+    change(&mut shared);
     let private = PrivateParams {
         instance: INSTANCE.into(),
         anchors: Vec::new(),
