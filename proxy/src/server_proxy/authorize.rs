@@ -133,3 +133,93 @@ fn decide<'a>(
         None => Ok(Authorized { service, id }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::message_log::time_stamping::tests::support::{globalconf_with, server_configuration};
+
+    const SERVICES: &str = "
+[[client]]
+id = 'TEST/GOV/123/sub'
+authentication = 'NOSSL'
+[[client.service_description]]
+type = 'REST'
+url = 'http://rest.test'
+service = [{ code = 'rest', url = 'http://rest.test' }]
+[[client.service_description]]
+type = 'WSDL'
+url = 'http://soap.test/?wsdl'
+service = [{ code = 'soap', version = 'v1', url = 'http://soap.test' }]
+[[client.service_description]]
+type = 'REST'
+url = 'http://off.test'
+disabled = true
+disabled_notice = 'until spring'
+service = [{ code = 'off', url = 'http://off.test' }]
+[[client.endpoint]]
+service = 'rest'
+method = 'GET'
+path = '/pets/*'
+subjects = ['client:TEST/GOV/1/a']
+[[client.endpoint]]
+service = 'soap'
+subjects = ['client:TEST/GOV/1/a']
+[[client.endpoint]]
+service = 'off'
+subjects = ['client:TEST/GOV/1/a']
+";
+
+    /// The fault code that a client gets, empty if it may call.
+    fn ask(client: &str, service: &str, target: Option<(&str, &str)>) -> String {
+        let snapshot = Snapshot {
+            server: Arc::new(server_configuration(SERVICES)),
+            ..Snapshot::default()
+        };
+        let globalconf = globalconf_with(|_| {});
+        let client = ClientId::parse_encoded(client).unwrap();
+        let id: ServiceId = format!("TEST/GOV/123/sub/{service}").parse().unwrap();
+        let decided = match target {
+            Some(target) => rest(&snapshot, &globalconf, &client, &id, target),
+            None => soap(&snapshot, &globalconf, &client, &id),
+        };
+        decided.map_or_else(|error| error.fault_code().into(), |_| String::new())
+    }
+
+    #[test]
+    fn a_rest_request_needs_a_right_to_its_method_and_path() {
+        let (friend, pets) = ("TEST/GOV/1/a", Some(("GET", "/pets/1")));
+        for (client, service, target, code) in [
+            (friend, "rest", pets, ""),
+            (friend, "rest", Some(("POST", "/pets/1")), "access_denied"),
+            (friend, "rest", Some(("GET", "/pets/1/x")), "access_denied"),
+            (friend, "rest", Some(("GET", "/pets/%2e%2e")), "access_denied"),
+            ("TEST/GOV/1/b", "rest", pets, "access_denied"),
+            ("TEST/GOV/1", "rest", pets, "access_denied"),
+            (friend, "none", pets, "unknown_service"),
+        ] {
+            assert_eq!(
+                ask(client, service, target),
+                code,
+                "{client} {service} {target:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_service_is_called_by_its_own_interface_in_its_own_version() {
+        assert_eq!(ask("TEST/GOV/1/a", "soap/v1", None), "");
+        assert_eq!(ask("TEST/GOV/1/a", "soap/v2", None), "unknown_service");
+        assert_eq!(ask("TEST/GOV/1/a", "rest", None), "service_type");
+        assert_eq!(ask("TEST/GOV/1/a", "soap/v1", Some(("GET", "/"))), "service_type");
+    }
+
+    #[test]
+    fn a_disabled_service_says_so_to_those_who_may_call_it() {
+        let target = Some(("GET", "/"));
+        assert_eq!(ask("TEST/GOV/1/a", "off", target), "service_disabled");
+        assert_eq!(ask("TEST/GOV/1/b", "off", target), "access_denied");
+    }
+}
