@@ -6,6 +6,7 @@
 
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
 
 use lru::LruCache;
 use protocol_message::identifier::ClientId;
@@ -105,13 +106,14 @@ impl Presented {
 /// Judgements of one worker.
 #[derive(Debug)]
 pub struct Judge {
-    good_until: RefCell<LruCache<Digest, OffsetDateTime>>,
+    /// From the moment of the judgement until certificates or OCSP responses run out.
+    good: RefCell<LruCache<Digest, RangeInclusive<OffsetDateTime>>>,
 }
 
 impl Default for Judge {
     fn default() -> Self {
         Self {
-            good_until: RefCell::new(LruCache::new(REMEMBERED)),
+            good: RefCell::new(LruCache::new(REMEMBERED)),
         }
     }
 }
@@ -131,13 +133,13 @@ impl Judge {
     ) -> Result<(), CertificateRejected> {
         let key = key(presented, responses, &member.instance, globalconf);
         let known = self
-            .good_until
+            .good
             .borrow_mut()
             .get(&key)
-            .is_some_and(|until| *until >= at);
+            .is_some_and(|good| good.contains(&at));
         if !known {
             let until = status(presented, responses, &member.instance, globalconf, at)?;
-            self.good_until.borrow_mut().put(key, until);
+            self.good.borrow_mut().put(key, at..=until);
         }
         if globalconf.auth_cert_matches_member(&presented.leaf, member) {
             Ok(())
