@@ -284,7 +284,7 @@ mod tests {
         block_on(async {
             let spools = Spools::new(&std::env::temp_dir(), 1 << 20);
             for length in [0_usize, 1, MEMORY_BYTES, MEMORY_BYTES + 1, 700_000] {
-                let bytes: Vec<u8> = (0..length).map(|i| (i % 251) as u8).collect();
+                let bytes: Vec<u8> = (0..=250).cycle().take(length).collect();
                 let mut spool = spools.spool();
                 for chunk in bytes.chunks(10_007) {
                     spool.write(chunk).await.unwrap();

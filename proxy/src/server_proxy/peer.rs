@@ -176,15 +176,16 @@ mod tests {
         let signing = [CertificateDer::from(trust().1.certificate.as_der().to_vec())];
         let stranger = ClientId::parse_encoded("TEST/GOV/9/sub").unwrap();
         let member = client();
-        let cases: [(&[CertificateDer<'static>], &[Vec<u8>], &ClientId, bool); 8] = [
-            (&own, &[good.clone()], &member, true),
-            (&own, &[good.clone()], &member, true),
+        type Case<'a> = (&'a [CertificateDer<'static>], &'a [Vec<u8>], &'a ClientId, bool);
+        let cases: [Case<'_>; 8] = [
+            (&own, std::slice::from_ref(&good), &member, true),
+            (&own, std::slice::from_ref(&good), &member, true),
             (&own, &[], &member, false),
             (&own, &[stale], &member, false),
             (&own, &[revoked], &member, false),
-            (&own, &[good.clone()], &stranger, false),
-            (&[], &[good.clone()], &member, false),
-            (&signing, &[good.clone()], &member, false),
+            (&own, std::slice::from_ref(&good), &stranger, false),
+            (&[], std::slice::from_ref(&good), &member, false),
+            (&signing, std::slice::from_ref(&good), &member, false),
         ];
         for (number, (certificates, ocsp_responses, client, accepted)) in cases.into_iter().enumerate() {
             let caller = Caller {
