@@ -2,7 +2,8 @@
 //!
 //! The global configuration, the server configuration and the keys that can be used now are read by a watcher thread
 //! ([`watch`]) and swapped in whole. A request takes the current snapshot once and keeps it to its end, so that every
-//! check of an exchange sees the same world and none waits for a disk or a lock.
+//! check of an exchange sees the same world and none waits for a disk or a lock. Only what a message is signed with is
+//! taken at the moment of signing, which may be much later.
 
 pub mod files;
 pub mod keys;
