@@ -19,6 +19,9 @@ use crate::snapshot::{LoadedGlobalConf, Snapshot};
 
 pub use ocsp::{OcspFetchError, OcspResponsesOfPeers};
 
+/// How long a connection may be idle: less than the 30 seconds after which servers close it (wire.md 6.4).
+const IDLE_LIMIT: std::time::Duration = std::time::Duration::from_secs(25);
+
 /// Why no server of the provider can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PeerError {
@@ -89,7 +92,10 @@ impl Peers {
     #[must_use]
     pub fn new(settings: &crate::settings::PeerSettings) -> Self {
         Self {
-            pool: ConnectionPool::new(PoolSettings::default()),
+            pool: ConnectionPool::new(PoolSettings {
+                idle_limit: IDLE_LIMIT,
+                ..PoolSettings::default()
+            }),
             race: Race::new(std::time::Duration::from_secs(settings.fastest_cache_seconds)),
             judge: Judge::default(),
             ocsp: OcspResponsesOfPeers::default(),

@@ -5,6 +5,7 @@
 //! check of an exchange sees the same world and none waits for a disk or a lock. Only what a message is signed with is
 //! taken at the moment of signing, which may be much later.
 
+pub mod addresses;
 pub mod files;
 pub mod keys;
 pub mod material;
@@ -34,7 +35,7 @@ pub struct Snapshot {
     /// TLS with those keys.
     pub tls: tls::TlsConfigs,
     /// Addresses of the host names of servers and services.
-    pub addresses: Arc<watch::Addresses>,
+    pub addresses: Arc<addresses::Addresses>,
 }
 
 /// Why there is no global configuration to decide by.

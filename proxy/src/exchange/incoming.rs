@@ -198,14 +198,6 @@ impl<'a> Sink<'a> {
 }
 
 impl Received {
-    /// The SOAP or REST part, which a message must have.
-    ///
-    /// # Errors
-    /// `missing` when there is none.
-    pub fn require_message(&self, missing: fn() -> ExchangeError) -> Result<&SmallPart, ExchangeError> {
-        self.message.as_ref().ok_or_else(missing)
-    }
-
     /// The signature, which a message must have.
     ///
     /// # Errors

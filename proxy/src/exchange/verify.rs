@@ -31,12 +31,6 @@ impl<T> Verified<T> {
     pub const fn get(&self) -> &T {
         &self.0
     }
-
-    /// The verified message, to be consumed.
-    #[must_use]
-    pub fn into_inner(self) -> T {
-        self.0
-    }
 }
 
 /// Verifies messages for one worker. The messages of a batch share one signature document; it is verified once and

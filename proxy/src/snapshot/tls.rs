@@ -33,7 +33,15 @@ pub struct PeerTls {
     pub server: Arc<ServerConfig>,
     /// Calling 5500 of others; whom we reached is verified after the handshake (wire.md 2.7).
     pub client: Arc<ClientConfig>,
-    certificate: signer_client::CertificateSha256,
+    chain: Vec<Certificate>,
+    issuer_names: Vec<Vec<u8>>,
+}
+
+impl PeerTls {
+    /// Whether this is what the key and the accepted issuers, in order, would give again.
+    fn is_for(&self, key: &AuthenticationKey, issuer_names: &[Vec<u8>]) -> bool {
+        self.chain == key.chain && self.issuer_names == issuer_names
+    }
 }
 
 /// How this server meets information systems.
@@ -88,7 +96,7 @@ impl TlsFactory {
         key: &AuthenticationKey,
         issuer_names: Vec<Vec<u8>>,
     ) -> Result<Arc<PeerTls>, rustls::Error> {
-        if let Some(same) = at_hand.filter(|peers| peers.certificate == key.certificate) {
+        if let Some(same) = at_hand.filter(|peers| peers.is_for(key, &issuer_names)) {
             return Ok(Arc::clone(same));
         }
         let chain = key
@@ -103,7 +111,7 @@ impl TlsFactory {
         };
         let verifier = Arc::new(RegisteredServers {
             current: self.current.clone(),
-            issuer_names,
+            issuer_names: issuer_names.clone(),
         });
         self.generation += 1;
         Ok(Arc::new(PeerTls {
@@ -114,7 +122,8 @@ impl TlsFactory {
                 ClientAuthentication::Required(verifier),
             )?,
             client: client_config(Arc::clone(&self.provider), Some(&identity), Arc::new(AcceptAll))?,
-            certificate: key.certificate,
+            chain: key.chain.clone(),
+            issuer_names,
         }))
     }
 

@@ -1,10 +1,10 @@
 //! The thread that looks for changes and puts new snapshots in place.
 //!
-//! It alone reads files, the database and the signer's state, and looks names up. What can't be read leaves what was
+//! It alone reads files, the database and the signer's state, and has names looked up. What can't be read leaves what was
 //! known in place, and the log says why.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, ToSocketAddrs};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use signer_client::{Client, Request, SignerError, Status};
 use storage::server_configuration::ServerConfiguration;
 use time::OffsetDateTime;
 
+use super::addresses::LookUps;
 use super::files::Directory;
 use super::keys::{Keys, OcspResponses};
 use super::material::LoadedGlobalConf;
@@ -27,13 +28,8 @@ use crate::settings::Settings;
 const INTERVAL: Duration = Duration::from_millis(300);
 /// How long the signer's state is waited for, far less than a signature may take.
 const SIGNER_PATIENCE: Duration = Duration::from_secs(1);
-/// How often host names are looked up again.
-const RESOLVE_INTERVAL: Duration = Duration::from_secs(60);
 /// How often keys are chosen again though nothing changed, since certificates and OCSP responses run out.
 const RESELECT_INTERVAL: Duration = Duration::from_secs(20);
-
-/// Addresses of host names.
-pub type Addresses = HashMap<String, Vec<IpAddr>>;
 
 /// Keeps the current snapshot current.
 #[derive(Debug)]
@@ -46,6 +42,7 @@ pub struct Watcher {
     internal_certificate: Option<Certificate>,
     files: Directory,
     seen: Seen,
+    look_ups: LookUps,
 }
 
 /// What the last snapshot was made from.
@@ -56,7 +53,6 @@ struct Seen {
     version: Option<u64>,
     status: Option<Status>,
     selected: Option<Instant>,
-    resolved: Option<Instant>,
     problems: Vec<String>,
 }
 
@@ -81,6 +77,7 @@ impl Watcher {
             internal_certificate,
             files,
             seen: Seen::default(),
+            look_ups: LookUps::default(),
         }
     }
 
@@ -220,10 +217,11 @@ impl Watcher {
         let issuers = globalconf
             .all_ca_certs()
             .map(|ca| ca.certificate.subject_der().to_vec())
-            .collect();
-        let peers = keys
-            .authentication(now)
-            .map(|key| self.factory.peers(at_hand.peers.as_ref(), key, issuers));
+            .collect::<BTreeSet<_>>();
+        let peers = keys.authentication(now).map(|key| {
+            self.factory
+                .peers(at_hand.peers.as_ref(), key, issuers.into_iter().collect())
+        });
         let internal = match (&at_hand.internal, &self.internal_certificate) {
             (Some(known), _) => Some(Arc::clone(known)),
             (None, Some(certificate)) => self.factory.internal(certificate, status)?,
@@ -235,30 +233,18 @@ impl Watcher {
         })
     }
 
-    /// Looks up the names of servers and services, so that no request has to.
-    fn resolve(&mut self, next: &mut Snapshot, conf_changed: bool) -> bool {
-        let due = self
-            .seen
-            .resolved
-            .is_none_or(|at| at.elapsed() >= RESOLVE_INTERVAL);
-        if !conf_changed && !due {
+    /// Takes over the addresses that were found. One that was good does not go away because the name service does.
+    fn resolve(&mut self, next: &mut Snapshot, names_changed: bool) -> bool {
+        let Some(mut found) = self.look_ups.advance(names_changed, || names(next)) else {
             return false;
-        }
-        self.seen.resolved = Some(Instant::now());
-        let mut addresses = Addresses::new();
+        };
         for name in names(next) {
-            match look_up(&name) {
-                Some(found) => drop(addresses.insert(name, found)),
-                // An address that was good does not go away because the name service does.
-                None => {
-                    let known = next.addresses.get(&name).cloned();
-                    tracing::warn!(name, "host name can't be resolved");
-                    addresses.extend(known.map(|known| (name, known)));
-                }
+            if let (false, Some(known)) = (found.contains_key(&name), next.addresses.get(&name)) {
+                found.insert(name, known.clone());
             }
         }
-        let changed = addresses != *next.addresses;
-        next.addresses = Arc::new(addresses);
+        let changed = found != *next.addresses;
+        next.addresses = Arc::new(found);
         changed
     }
 
@@ -287,15 +273,6 @@ fn names(snapshot: &Snapshot) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-fn look_up(name: &str) -> Option<Vec<IpAddr>> {
-    let found: Vec<IpAddr> = (name, 0)
-        .to_socket_addrs()
-        .ok()?
-        .map(|address| address.ip())
-        .collect();
-    (!found.is_empty()).then_some(found)
 }
 
 /// Every `<sha1 hex>.ocsp` file.

@@ -213,7 +213,7 @@ fn travels(name: &str) -> bool {
 fn parse_status(line: &str) -> Result<u16, RestError> {
     line.parse()
         .ok()
-        .filter(|status| (100..=999).contains(status) && line.len() == 3)
+        .filter(|status| (200..=599).contains(status) && line.len() == 3)
         .ok_or(RestError::InvalidResponse("malformed status"))
 }
 
