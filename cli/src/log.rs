@@ -110,7 +110,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             which,
             out,
             force,
-        } => get(records, &wanted(records, ids, which)?, out, *force),
+        } => get(&log, &wanted(records, ids, which)?, out, *force),
     }
 }
 
@@ -242,12 +242,13 @@ fn wanted(records: &Records, ids: &[u64], which: &Which) -> Result<Vec<LoggedRec
     ids.iter().map(by_id).collect()
 }
 
-fn get(records: &Records, wanted: &[LoggedRecord], out: &Path, force: bool) -> Result<(), Failure> {
+fn get(log: &MessageLogReader, wanted: &[LoggedRecord], out: &Path, force: bool) -> Result<(), Failure> {
     std::fs::create_dir_all(out).or_unusable(|| format!("make the folder {}", out.display()))?;
     for record in wanted {
         let id = record.id;
         if !force
-            && records
+            && log
+                .records()
                 .is_pending(id)
                 .or_unusable(|| format!("read record {id}"))?
         {
@@ -256,8 +257,8 @@ fn get(records: &Records, wanted: &[LoggedRecord], out: &Path, force: bool) -> R
                 "record {id} has no time-stamp yet; {advice}"
             )));
         }
-        let parts = records
-            .container_of(record.clone(), MAX_BODY)
+        let parts = log
+            .settled(|records| records.container_of(record.clone(), MAX_BODY))
             .or_unusable(|| format!("read record {id}"))?;
         let file = out.join(file_name(record));
         let bytes =

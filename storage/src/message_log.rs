@@ -38,7 +38,7 @@ pub use codec::{CodecError, MAX_KEY_FIELD};
 pub use error::{DatabaseError, LogError, OpenError, ReadError};
 pub use figures::Figures;
 pub use id::RecordId;
-pub use reader::MessageLogReader;
+pub use reader::{MessageLogReader, SETTLE_ATTEMPTS};
 pub use receipt::LogReceipt;
 pub use record::{
     BatchTimeStamp, ContainerParts, Direction, LoggedBody, LoggedRecord, MessageKind, PendingRecord, Record,

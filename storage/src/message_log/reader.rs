@@ -20,6 +20,9 @@ pub struct MessageLogReader {
     _working_files: WorkingFiles,
 }
 
+/// How often a part that is missing is looked for anew.
+pub const SETTLE_ATTEMPTS: usize = 20;
+
 impl MessageLogReader {
     /// Opens a log for reading, as it is now.
     ///
@@ -37,7 +40,21 @@ impl MessageLogReader {
             columns::descriptors(),
         )
         .map_err(|source| meta::database(directory, source.into()))?;
-        meta::check_format(&db, directory, false)?;
+        // Opening reads the manifest first and the WALs after it: what was flushed in between is in neither.
+        let catch_up = || {
+            let caught_up = db.try_catch_up_with_primary();
+            caught_up.map_err(|source| meta::database(directory, source.into()))
+        };
+        catch_up()?;
+        let mut checked = meta::check_format(&db, directory, false);
+        for _ in 1..SETTLE_ATTEMPTS {
+            if checked.is_ok() {
+                break;
+            }
+            catch_up()?;
+            checked = meta::check_format(&db, directory, false);
+        }
+        checked?;
         Ok(Self {
             records: Records { db: Arc::new(db) },
             _working_files: working_files,
@@ -48,6 +65,21 @@ impl MessageLogReader {
     #[must_use]
     pub const fn records(&self) -> &Records {
         &self.records
+    }
+
+    /// Reads, and again after a [`MessageLogReader::refresh`] where a part is missing: while the proxy moves data from
+    /// its WAL into files, a part may for a moment be in neither for a reader.
+    ///
+    /// # Errors
+    /// What `read` says, [`ReadError::Missing`] only after [`SETTLE_ATTEMPTS`] attempts.
+    pub fn settled<T>(&self, read: impl Fn(&Records) -> Result<T, ReadError>) -> Result<T, ReadError> {
+        for _ in 1..SETTLE_ATTEMPTS {
+            match read(&self.records) {
+                Err(ReadError::Missing { .. }) => self.refresh()?,
+                other => return other,
+            }
+        }
+        read(&self.records)
     }
 
     /// Takes in what was logged since.
