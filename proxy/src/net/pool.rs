@@ -105,14 +105,6 @@ impl ConnectionPool {
         self.wrap(key, connection, false)
     }
 
-    /// Closes all idle connections of other identities than this one.
-    pub fn retain_identity(&self, identity: u64) {
-        self.shared
-            .idle
-            .borrow_mut()
-            .retain(|key, _, _| key.identity == identity || key.identity == 0);
-    }
-
     /// Closes all idle connections and keeps none from now on: the worker is about to end.
     pub fn close(&self) {
         self.shared.closed.set(true);
