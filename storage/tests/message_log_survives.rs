@@ -155,9 +155,9 @@ fn this_program() -> PathBuf {
 const CHILD_ARGUMENTS: [&str; 4] = ["child", "--exact", "--ignored", "--nocapture"];
 
 /// What was acknowledged, and the other lines.
-fn acknowledged(output: BufReader<ChildStdout>) -> (BTreeMap<u64, RecordId>, Vec<String>) {
+fn acknowledged(printed: impl IntoIterator<Item = String>) -> (BTreeMap<u64, RecordId>, Vec<String>) {
     let (mut acks, mut others) = (BTreeMap::new(), Vec::new());
-    for line in output.lines().map_while(Result::ok) {
+    for line in printed {
         let words: Vec<&str> = line.split(' ').collect();
         match words.as_slice() {
             ["ack", number, id] => {
@@ -219,11 +219,43 @@ fn check(log: &MessageLog, run: u32, after: RecordId, acks: &BTreeMap<u64, Recor
     last
 }
 
-/// A generator of the moments: spread over opening, the first group and the middle of the load. Not random across
-/// runs of the test in its parameters, but in what the operating system makes of them.
-fn moment(run: u32) -> Duration {
+/// When a run is killed. Not random across runs of the test in its parameters, but in what the operating system makes
+/// of them.
+enum Moment {
+    /// After a time: while the log opens, or writes its first group.
+    After(Duration),
+    /// In the middle of the load, however slow the machine is: after so many receipts.
+    Receipts(usize),
+}
+
+fn moment(run: u32) -> Moment {
     let spread = u64::from(run).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
-    Duration::from_micros(spread % 120_000)
+    if run.is_multiple_of(2) {
+        Moment::After(Duration::from_micros(spread % 120_000))
+    } else {
+        Moment::Receipts(usize::try_from(spread % 100).unwrap())
+    }
+}
+
+/// Waits for the moment and kills; the lines that the child printed.
+fn kill_at(moment: &Moment, child: &mut Child, output: BufReader<ChildStdout>) -> Vec<String> {
+    let mut lines = output.lines().map_while(Result::ok);
+    let mut printed = Vec::new();
+    match moment {
+        Moment::After(time) => std::thread::sleep(*time),
+        Moment::Receipts(count) => {
+            let mut receipts = 0;
+            while receipts < *count {
+                let line = lines.next().expect("the child runs until it is killed");
+                receipts += usize::from(line.starts_with("ack "));
+                printed.push(line);
+            }
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    printed.extend(lines);
+    printed
 }
 
 #[test]
@@ -240,11 +272,9 @@ fn being_killed_at_any_moment_loses_nothing_that_was_acknowledged() {
         let mut command = Command::new(this_program());
         command.args(CHILD_ARGUMENTS);
         let (mut child, output) = start(command, directory.path(), run);
-        std::thread::sleep(moment(run));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        let printed = kill_at(&moment(run), &mut child, output);
         killed += 1;
-        let (acks, others) = acknowledged(output);
+        let (acks, others) = acknowledged(printed);
         assert!(!others.iter().any(|line| line == "failed"), "{others:?}");
         acknowledged_in_all += acks.len();
         let log = open(directory.path());
@@ -272,7 +302,7 @@ fn after_a_failed_write_nothing_is_acknowledged_and_nothing_acknowledged_is_lost
         .args(CHILD_ARGUMENTS)
         .stderr(Stdio::null());
     let (mut child, output) = start(command, directory.path(), 0);
-    let (acks, others) = acknowledged(output);
+    let (acks, others) = acknowledged(output.lines().map_while(Result::ok));
     assert!(child.wait().unwrap().success(), "{others:?}");
     assert!(
         others.iter().any(|line| line == "failed") && others.iter().any(|line| line == "stopped"),
