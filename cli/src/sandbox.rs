@@ -35,6 +35,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
+use settings::Preset;
 
 use crate::failure::{Failure, OrUnusable};
 use crate::output;
@@ -46,6 +47,7 @@ const EXAMPLES: &str = "\
 Examples:
   kiirtee sandbox up --dir /tmp/instance
   kiirtee sandbox up --dir /tmp/other --net 127.0.43      (beside the first)
+  kiirtee sandbox up --dir /tmp/finland --preset fi        (as a server of a country is packaged)
   kiirtee sandbox status --dir /tmp/instance
   curl -H 'X-Road-Client: SANDBOX/ORG/1001/client' \\
       http://127.0.42.10:8080/r1/SANDBOX/ORG/2002/provider/echo/hello
@@ -70,6 +72,9 @@ enum Command {
         /// The loopback network: its first three numbers
         #[arg(long, default_value_t)]
         net: Net,
+        /// National set of values for the security servers' settings: ee, fi, is or fo
+        #[arg(long)]
+        preset: Option<Preset>,
     },
     /// Show every process of an instance
     Status {
@@ -108,7 +113,7 @@ pub struct Folder {
 /// What could not be started, stopped or reached, and what it said last.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
-        Command::Up { folder, net } => up(&folder, net),
+        Command::Up { folder, net, preset } => up(&folder, net, preset),
         Command::Status { folder, json } => status::show(&folder.folders()?, json),
         Command::Down(folder) => down(&folder.folders()?),
         Command::Join(arguments) => join::run(&arguments),
@@ -130,10 +135,10 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).or_unusable(|| format!("find {}", path.display()))
 }
 
-fn up(folder: &Folder, net: Net) -> Result<(), Failure> {
+fn up(folder: &Folder, net: Net, preset: Option<Preset>) -> Result<(), Failure> {
     let folders = folder.folders()?;
     let progress = Progress::new();
-    let description = up::up(&folders, net, &progress)?;
+    let description = up::up(&folders, net, preset, &progress)?;
     progress.done();
     output::line(&format!(
         "The instance runs. Call its services at {}, for example:\n  curl -H 'X-Road-Client: {}' {}/r1/{}/echo/hello\n\

@@ -391,8 +391,7 @@ fn no_service_is_configured(instance: &Instance) {
 
 fn the_service_fails_for_too_long(instance: &mut Instance, server: &str, side: &str) {
     edit_settings(instance, &format!("{server}-proxy"), |text| {
-        let settings = "[message_log]\nacceptable_timestamp_failure_period = 1\ntimestamp_retry_delay = 1";
-        text.replace("[message_log]", settings)
+        format!("{text}\n[message-log]\nacceptable-timestamp-failure-period = 1\ntimestamp-retry-delay = 1\n")
     });
     recovers(instance);
     instance.control_trust(r#"{"tsa":{"mode":"unavailable"}}"#);

@@ -109,7 +109,7 @@ pub async fn serve(
 }
 
 fn start_verification_conf(worker: &WorkerState) -> Result<Download, DownloadError> {
-    let folder = worker.process.settings.global_configuration.clone();
+    let folder = worker.process.settings.kiirtee.global_configuration.clone();
     Download::start(slot()?, move |out| verification_conf::write(&folder, out))
 }
 
@@ -120,7 +120,7 @@ fn start_containers(worker: &WorkerState, request: &Request) -> Result<Download,
     let snapshot = process.current.take();
     authenticate(
         &snapshot,
-        &process.settings.client,
+        &process.settings.proxy,
         &client,
         &request.peer,
         OffsetDateTime::now_utc(),

@@ -159,7 +159,7 @@ fn begin_soap<'a>(worker: &'a WorkerState, request: &'a Request) -> Result<Excha
 impl Exchange<'_> {
     /// The sender must be a registered client and satisfy its connection mode.
     fn authenticate(&self, client: &ClientId) -> Result<(), ExchangeError> {
-        let settings = &self.worker.process.settings.client;
+        let settings = &self.worker.process.settings.proxy;
         Ok(authenticate::authenticate(
             &self.snapshot,
             settings,

@@ -1,10 +1,11 @@
 //! `kiirtee-proxy`: client proxy and server proxy of a security server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use proxy::settings::Settings;
+use settings::Preset;
 use tracing_subscriber::EnvFilter;
 
 #[global_allocator]
@@ -28,6 +29,9 @@ enum Command {
         /// The settings file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// National set of values that hold where the settings file says nothing: ee, fi, is, fo.
+        #[arg(long)]
+        preset: Option<Preset>,
         /// Logs as JSON.
         #[arg(long)]
         json_log: bool,
@@ -37,19 +41,26 @@ enum Command {
         /// The settings file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// National set of values that hold where the settings file says nothing: ee, fi, is, fo.
+        #[arg(long)]
+        preset: Option<Preset>,
     },
 }
 
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     match command {
-        Command::Run { config, json_log } => {
+        Command::Run {
+            config,
+            preset,
+            json_log,
+        } => {
             start_logging(json_log);
-            run(&config)
+            run(&config, preset)
         }
-        Command::Check { config } => {
+        Command::Check { config, preset } => {
             start_logging(false);
-            read(&config).map_or_else(|code| code, |_settings| ExitCode::SUCCESS)
+            read(&config, preset).map_or_else(|code| code, |_settings| ExitCode::SUCCESS)
         }
     }
 }
@@ -66,15 +77,15 @@ fn start_logging(json: bool) {
     }
 }
 
-fn read(config: &std::path::Path) -> Result<Settings, ExitCode> {
-    Settings::read(config).map_err(|error| {
+fn read(config: &Path, preset: Option<Preset>) -> Result<Settings, ExitCode> {
+    Settings::read(config, preset).map_err(|error| {
         tracing::error!("{error}");
         ExitCode::from(2)
     })
 }
 
-fn run(config: &std::path::Path) -> ExitCode {
-    let settings = match read(config) {
+fn run(config: &Path, preset: Option<Preset>) -> ExitCode {
+    let settings = match read(config, preset) {
         Ok(settings) => settings,
         Err(code) => return code,
     };

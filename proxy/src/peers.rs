@@ -9,7 +9,7 @@ use protocol_message::identifier::ClientId;
 use rustls::pki_types::ServerName;
 use time::OffsetDateTime;
 
-use crate::http::{ClientConnection, ClientSettings};
+use crate::http::{ClientConnection, ClientSettings, NO_LIMIT};
 use crate::net::tls::handshake;
 use crate::net::{ConnectError, ConnectionPool, PoolKey, PoolSettings, PooledConnection, Race, race};
 use crate::peer_certificate::{CertificateRejected, Judge, Presented};
@@ -90,13 +90,17 @@ pub struct Destination<'a> {
 impl Peers {
     /// No connections yet.
     #[must_use]
-    pub fn new(settings: &crate::settings::PeerSettings) -> Self {
+    pub fn new(settings: &crate::settings::ProxySettings) -> Self {
+        let mut reuse = PoolSettings::default();
+        if !settings.pool_enable_connection_reuse {
+            reuse.max_idle = 0;
+        }
         Self {
             pool: ConnectionPool::new(PoolSettings {
                 idle_limit: IDLE_LIMIT,
-                ..PoolSettings::default()
+                ..reuse
             }),
-            race: Race::new(std::time::Duration::from_secs(settings.fastest_cache_seconds)),
+            race: Race::new(settings.client_fastest_connecting_ssl_uri_cache_period),
             judge: Judge::default(),
             ocsp: OcspResponsesOfPeers::default(),
         }
@@ -119,7 +123,7 @@ impl Peers {
         destination: Destination<'_>,
         at: OffsetDateTime,
     ) -> Result<PooledConnection, PeerError> {
-        let mut addresses = addresses(snapshot, destination.hosts, process.settings.peer.connect_port);
+        let mut addresses = addresses(snapshot, destination.hosts, process.settings.proxy.server_port);
         if addresses.is_empty() {
             return Err(PeerError::NoAddress(destination.hosts.to_vec()));
         }
@@ -132,7 +136,7 @@ impl Peers {
             provider: destination.provider,
             at,
         };
-        let mut limit = process.settings.peer.connect_timeout();
+        let mut limit = process.settings.proxy.client_timeout.unwrap_or(NO_LIMIT);
         loop {
             let failed = match visit.one_of(&addresses, limit).await {
                 Ok(connection) => return Ok(connection),
@@ -213,7 +217,7 @@ impl Visit<'_> {
         let stream = handshake::connect(tcp, config, name, &self.process.handshakes, limit).await;
         let stream = stream.map_err(|source| PeerError::Handshake { address, source })?;
         // It signs and logs between the body and the signature, and its service may stall before.
-        let settings = ClientSettings::patient(self.process.settings.peer.response_timeout());
+        let settings = ClientSettings::patient(self.process.settings.proxy.client_httpclient_timeout);
         let connection = ClientConnection::new(stream, settings);
         let connection = self.peers.pool.adopt(self.key(address), connection);
         self.verify(&connection, address).await?;
@@ -232,7 +236,7 @@ impl Visit<'_> {
         let needed = presented
             .needing_status(self.globalconf, &self.provider.instance, self.at)
             .map_err(rejected)?;
-        let service = SocketAddr::new(address.ip(), self.process.settings.peer.ocsp_responder_port);
+        let service = SocketAddr::new(address.ip(), self.process.settings.proxy.ocsp_responder_port);
         let responses = self
             .peers
             .ocsp

@@ -52,7 +52,7 @@ impl Handler for ServerProxy {
     ) -> Result<(), HttpError> {
         let (process, began) = (&self.0.process, Instant::now());
         let metrics = process.metrics.side(Side::ServerProxy);
-        if !process.settings.peer.pooled_connections {
+        if !process.settings.proxy.server_support_clients_pooled_connections {
             responder.close_after();
         }
         metrics.running.inc();
@@ -91,7 +91,7 @@ fn begin<'a>(worker: &'a WorkerState, request: &'a Request) -> Result<Exchange<'
     let oldest = worker
         .process
         .settings
-        .peer
+        .proxy
         .server_min_supported_client_version
         .as_deref();
     version::check(oldest, request.head.headers.get(header::PROXY_VERSION))?;

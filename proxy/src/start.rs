@@ -15,7 +15,7 @@ use storage::time_stamping::Rules;
 
 use crate::admin::Admin;
 use crate::client_proxy::ClientProxy;
-use crate::http::{Handler, ServerSettings, serve_connection};
+use crate::http::{Handler, NO_LIMIT, ServerSettings, serve_connection};
 use crate::message_log::{cleaning, time_stamping};
 use crate::metrics::Metrics;
 use crate::net::tls::{HandshakePool, handshake};
@@ -100,16 +100,18 @@ fn process(
     time_stamper: time_stamping::TimeStamper,
 ) -> Result<Process, StartError> {
     for path in [
-        settings.data_dir.clone(),
-        settings.spool_dir(),
-        settings.message_log_dir(),
+        settings.kiirtee.data_dir.clone(),
+        settings.kiirtee.spool_dir(),
+        settings.kiirtee.message_log_dir(),
     ] {
         std::fs::create_dir_all(&path).map_err(|source| StartError::Folder { path, source })?;
     }
     let log = &settings.message_log;
-    let period = i64::try_from(log.acceptable_timestamp_failure_period).unwrap_or(i64::MAX);
     let time_stamping = Rules {
-        acceptable_failure_period: time::Duration::seconds(period),
+        acceptable_failure_period: log
+            .acceptable_timestamp_failure_period
+            .try_into()
+            .unwrap_or(time::Duration::MAX),
         immediately: log.timestamp_immediately,
     };
     let log_settings = storage::message_log::Settings {
@@ -117,10 +119,10 @@ fn process(
         ..Default::default()
     };
     Ok(Process {
-        log: MessageLog::open(&settings.message_log_dir(), log_settings)?,
-        signer: signer_client::Client::connect(&settings.signer_socket),
+        log: MessageLog::open(&settings.kiirtee.message_log_dir(), log_settings)?,
+        signer: signer_client::Client::connect(&settings.kiirtee.signer_socket),
         metrics: Metrics::new(),
-        spools: Spools::new(&settings.spool_dir(), settings.limits.spool_bytes),
+        spools: Spools::new(&settings.kiirtee.spool_dir(), settings.kiirtee.spool_bytes),
         handshakes: HandshakePool::start(HANDSHAKE_THREADS).map_err(io_error("handshake threads"))?,
         current: Arc::new(Current::new(Snapshot::default())),
         settings: Arc::clone(settings),
@@ -134,14 +136,14 @@ fn watcher(process: &Process) -> Result<Watcher, StartError> {
     let factory = TlsFactory::new(process.signer.clone(), provider, Arc::downgrade(&process.current));
     let internal = process
         .settings
-        .client
+        .kiirtee
         .tls_certificate
         .as_deref()
         .map(read_certificate)
         .transpose()?;
     let mut watcher = Watcher::new(
         Arc::clone(&process.settings),
-        ServerConfiguration::open(&process.settings.server_configuration)?,
+        ServerConfiguration::open(&process.settings.kiirtee.server_configuration)?,
         process.signer.clone(),
         Arc::clone(&process.current),
         factory,
@@ -165,11 +167,11 @@ fn read_certificate(path: &Path) -> Result<Certificate, StartError> {
 fn serve(process: &Arc<Process>) -> Result<(), StartError> {
     check_addresses(&process.settings)?;
     let settings = WorkerSettings {
-        count: match process.settings.workers {
+        count: match process.settings.kiirtee.workers {
             0 => WorkerSettings::default().count,
             count => count,
         },
-        drain_limit: Duration::from_secs(process.settings.limits.drain_seconds),
+        drain_limit: Duration::from_secs(process.settings.kiirtee.drain_seconds),
         ..WorkerSettings::default()
     };
     let shared = Arc::clone(process);
@@ -192,12 +194,12 @@ fn serve(process: &Arc<Process>) -> Result<(), StartError> {
 /// Finds out before the workers start whether every address can be listened on.
 fn check_addresses(settings: &Settings) -> Result<(), StartError> {
     let fixed = [
-        settings.client.http,
-        settings.peer.listen,
-        settings.ocsp_responder.listen,
-        settings.admin.listen,
+        settings.proxy.client_http(),
+        settings.proxy.server_listen(),
+        settings.proxy.ocsp_responder_listen(),
+        settings.kiirtee.admin_listen,
     ];
-    for address in fixed.into_iter().chain(settings.client.https) {
+    for address in fixed.into_iter().chain(settings.client_https()) {
         std::net::TcpListener::bind(address).map_err(io_error(&format!("listening on {address}")))?;
     }
     Ok(())
@@ -207,8 +209,11 @@ fn check_addresses(settings: &Settings) -> Result<(), StartError> {
 async fn work(process: Arc<Process>, context: WorkerContext) {
     let settings = Arc::clone(&process.settings);
     let state = WorkerState::new(process);
-    let client = http_settings(settings.client.idle_ms, true);
-    let peer = http_settings(settings.peer.idle_ms, settings.peer.pooled_connections);
+    let client = http_settings(settings.proxy.client_connector_initial_idle_time, true);
+    let peer = http_settings(
+        settings.proxy.server_connector_initial_idle_time,
+        settings.proxy.server_support_clients_pooled_connections,
+    );
     let port = |address, tls, http: &Rc<ServerSettings>| Port {
         address,
         tls,
@@ -217,24 +222,24 @@ async fn work(process: Arc<Process>, context: WorkerContext) {
         context: context.clone(),
     };
     let clients = Rc::new(ClientProxy(Rc::clone(&state)));
-    if let Some(https) = settings.client.https {
+    if let Some(https) = settings.client_https() {
         context.spawn(port(https, Tls::Internal, &client).listen(Rc::clone(&clients)));
     }
     let servers = Rc::new(ServerProxy(Rc::clone(&state)));
-    context.spawn(port(settings.peer.listen, Tls::Peers, &peer).listen(servers));
+    context.spawn(port(settings.proxy.server_listen(), Tls::Peers, &peer).listen(servers));
     let ocsp = Rc::new(OcspResponder::new(Arc::clone(&state.process)));
-    context.spawn(port(settings.ocsp_responder.listen, Tls::None, &client).listen(ocsp));
+    context.spawn(port(settings.proxy.ocsp_responder_listen(), Tls::None, &client).listen(ocsp));
     let admin = Rc::new(Admin::new(Arc::clone(&state.process)));
-    context.spawn(port(settings.admin.listen, Tls::None, &client).listen(admin));
-    port(settings.client.http, Tls::None, &client)
+    context.spawn(port(settings.kiirtee.admin_listen, Tls::None, &client).listen(admin));
+    port(settings.proxy.client_http(), Tls::None, &client)
         .listen(clients)
         .await;
     state.close_pools();
 }
 
-fn http_settings(idle_ms: u64, keep_alive: bool) -> Rc<ServerSettings> {
+fn http_settings(idle: Option<Duration>, keep_alive: bool) -> Rc<ServerSettings> {
     Rc::new(ServerSettings {
-        idle_limit: Duration::from_millis(idle_ms),
+        idle_limit: idle.unwrap_or(NO_LIMIT),
         keep_alive,
         ..ServerSettings::default()
     })
@@ -266,7 +271,7 @@ impl Port {
                 return;
             }
         };
-        let permits = Permits::new(self.state.process.settings.limits.max_connections);
+        let permits = Permits::new(self.state.process.settings.anti_dos.connections());
         let drain = self.context.drain();
         let port = Rc::new(self);
         let serve = |tcp, permit| {

@@ -28,7 +28,7 @@ impl WorkerState {
     /// A worker that has done nothing yet. Call inside the worker: its pools sweep themselves there.
     #[must_use]
     pub fn new(process: Arc<Process>) -> Rc<Self> {
-        let peers = Peers::new(&process.settings.peer);
+        let peers = Peers::new(&process.settings.proxy);
         Rc::new(Self {
             peers,
             services: ConnectionPool::new(PoolSettings::default()),

@@ -23,23 +23,36 @@ const PROTOCOL: &[&str] = &[
 fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
     let with = |base: &[&'static str], more: &[&'static str]| [base, more].concat();
     let (imports, tests): (Vec<&'static str>, &'static [&'static str]) = match name {
-        "protocol-message" | "protocol-pki" | "tidy" => (vec![], &[]),
+        "protocol-message" | "protocol-pki" | "settings" | "tidy" => (vec![], &[]),
         "protocol-signature" => (vec!["protocol-pki"], &[]),
         "protocol-globalconf" => (WORDS.to_vec(), &[]),
         "signer-client" => (vec!["protocol-pki"], &[]),
         "storage" => (vec!["protocol-message", "protocol-signature"], &["protocol-pki"]),
-        "signer" => (vec!["protocol-pki", "protocol-signature", "signer-client"], &[]),
+        "signer" => (
+            vec!["protocol-pki", "protocol-signature", "settings", "signer-client"],
+            &[],
+        ),
         "confclient" => (
-            vec!["protocol-globalconf", "protocol-pki", "signer-client"],
+            vec!["protocol-globalconf", "protocol-pki", "settings", "signer-client"],
             &["trust"],
         ),
         "trust" => (vec!["protocol-pki"], &[]),
         "central" => (with(PROTOCOL, &["signer-client"]), &["trust"]),
-        "proxy" => (with(PROTOCOL, &["signer-client", "storage"]), &["trust"]),
+        "proxy" => (
+            with(PROTOCOL, &["settings", "signer-client", "storage"]),
+            &["trust"],
+        ),
         "cli" => (
             with(
                 PROTOCOL,
-                &["signer-client", "storage", "confclient", "trust", "central"],
+                &[
+                    "settings",
+                    "signer-client",
+                    "storage",
+                    "confclient",
+                    "trust",
+                    "central",
+                ],
             ),
             &[],
         ),

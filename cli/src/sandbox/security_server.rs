@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use protocol_globalconf::GlobalConf;
 use serde_json::{Value, json};
+use settings::Preset;
 use signer_client::KeyUsage;
 use storage::server_configuration::ServerConfiguration;
 use time::OffsetDateTime;
@@ -34,7 +35,7 @@ pub fn proxy_name(server: &Server) -> String {
 /// When the folder cannot be written or the configuration is refused.
 pub fn prepare(
     folders: &Folders,
-    net: Net,
+    (net, preset): (Net, Option<Preset>),
     server: &Server,
     internal: &signer::Certificates,
     configuration: &Value,
@@ -46,7 +47,7 @@ pub fn prepare(
     )?;
     files::write_toml(
         &settings(folders, server, "proxy"),
-        &proxy_settings(folders, net, server),
+        &proxy_settings(folders, net, server, preset),
     )?;
     apply(folders, server, configuration)
 }
@@ -92,23 +93,36 @@ fn confclient_settings(folders: &Folders, server: &Server) -> Value {
     })
 }
 
-fn proxy_settings(folders: &Folders, net: Net, server: &Server) -> Value {
-    let at = |port| server.address(net, port).to_string();
+fn proxy_settings(folders: &Folders, net: Net, server: &Server, preset: Option<Preset>) -> Value {
+    let host = server.address(net, port::PEER).ip();
+    let mut own = json!({
+        "data-dir": data(folders, server),
+        "server-configuration": folders.server_configuration(server.name),
+        "global-configuration": folders.global_configuration(server.name),
+        "ocsp-cache": folders.ocsp_responses(server.name),
+        "signer-socket": folders.signer_socket(server.name),
+        "tls-certificate": tls_certificate(folders, server),
+        "admin-listen": server.address(net, port::ADMIN),
+        "timestamp-interval-override": TIME_STAMP_INTERVAL,
+    });
+    if let (Some(preset), Some(own)) = (preset, own.as_object_mut()) {
+        own.insert("preset".into(), preset.code().into());
+    }
     json!({
-        "data_dir": data(folders, server),
-        "server_configuration": folders.server_configuration(server.name),
-        "global_configuration": folders.global_configuration(server.name),
-        "ocsp_cache": folders.ocsp_responses(server.name),
-        "signer_socket": folders.signer_socket(server.name),
-        "client": {
-            "http": at(port::CLIENT_HTTP),
-            "https": at(port::CLIENT_HTTPS),
-            "tls_certificate": tls_certificate(folders, server),
+        "kiirtee": own,
+        "proxy": {
+            "connector-host": host,
+            "client-http-port": port::CLIENT_HTTP,
+            "client-https-port": port::CLIENT_HTTPS,
+            "server-listen-address": host,
+            "server-listen-port": port::PEER,
+            "server-port": port::PEER,
+            "ocsp-responder-listen-address": host,
+            "ocsp-responder-port": port::OCSP_RESPONDER,
+            // Both ends agree: what makes exchanges fast between servers of a kind.
+            "pool-enable-connection-reuse": true,
+            "server-support-clients-pooled-connections": true,
         },
-        "peer": {"listen": at(port::PEER), "connect_port": port::PEER},
-        "ocsp_responder": {"listen": at(port::OCSP_RESPONDER)},
-        "admin": {"listen": at(port::ADMIN)},
-        "message_log": {"timestamp_interval_override": TIME_STAMP_INTERVAL},
     })
 }
 

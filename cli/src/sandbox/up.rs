@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
+use settings::Preset;
+
 use super::description::{Description, GlobalConfiguration};
 use super::layout::{CONSUMER, Folders, INSTANCE, Net, PROVIDER, Server, port};
 use super::progress::Progress;
@@ -29,15 +31,21 @@ const SERVERS: [&Server; 2] = [&CONSUMER, &PROVIDER];
 ///
 /// # Errors
 /// What did not become ready, and the end of its log. Whatever was started is stopped again.
-pub fn up(folders: &Folders, net: Net, progress: &Progress) -> Result<Description, Failure> {
+pub fn up(
+    folders: &Folders,
+    net: Net,
+    preset: Option<Preset>,
+    progress: &Progress,
+) -> Result<Description, Failure> {
     for name in PROGRAMS {
         process::program(name)?;
     }
     refuse_if_running(folders)?;
     refuse_if_taken(net)?;
     refuse_if_unfinished(folders, net)?;
+    refuse_if_other(folders, preset)?;
     files::folder(folders.root())?;
-    match bring_up(folders, net, progress) {
+    match bring_up(folders, (net, preset), progress) {
         Ok(description) => Ok(description),
         Err(failure) => {
             process::stop(folders, &process::on_file(folders))?;
@@ -84,6 +92,16 @@ fn refuse_if_unfinished(folders: &Folders, net: Net) -> Result<(), Failure> {
     }
 }
 
+/// The settings of a sandbox that is there already are the operator's to change.
+fn refuse_if_other(folders: &Folders, preset: Option<Preset>) -> Result<(), Failure> {
+    if preset.is_none() || !folders.provisioned().exists() {
+        return Ok(());
+    }
+    Err(Failure::unusable(
+        "--preset is for a new sandbox; in one that is there, edit `preset` in the settings files".to_owned(),
+    ))
+}
+
 /// Every address of the sandbox has to be free, or some of its servers would be somebody else's.
 fn refuse_if_taken(net: Net) -> Result<(), Failure> {
     for address in addresses(net) {
@@ -120,7 +138,11 @@ fn addresses(net: Net) -> Vec<SocketAddr> {
     servers.chain(trust).chain(others).collect()
 }
 
-fn bring_up(folders: &Folders, net: Net, progress: &Progress) -> Result<Description, Failure> {
+fn bring_up(
+    folders: &Folders,
+    (net, preset): (Net, Option<Preset>),
+    progress: &Progress,
+) -> Result<Description, Failure> {
     progress
         .step("starting trust services: certification authority, OCSP responder, time-stamping authority");
     trust::init(folders)?;
@@ -137,7 +159,7 @@ fn bring_up(folders: &Folders, net: Net, progress: &Progress) -> Result<Descript
         })?;
     }
     if !folders.provisioned().exists() {
-        provision(folders, net, progress)?;
+        provision(folders, (net, preset), progress)?;
         files::write(&folders.provisioned(), net.to_string())?;
     }
 
@@ -171,7 +193,11 @@ fn bring_up(folders: &Folders, net: Net, progress: &Progress) -> Result<Descript
 }
 
 /// Keys and certificates, the registry of the central server, the configuration of the security servers.
-fn provision(folders: &Folders, net: Net, progress: &Progress) -> Result<(), Failure> {
+fn provision(
+    folders: &Folders,
+    (net, preset): (Net, Option<Preset>),
+    progress: &Progress,
+) -> Result<(), Failure> {
     progress.step("making keys in the signers and having them certified");
     let consumer = signer::provision(folders, net, &CONSUMER)?;
     let provider = signer::provision(folders, net, &PROVIDER)?;
@@ -186,7 +212,7 @@ fn provision(folders: &Folders, net: Net, progress: &Progress) -> Result<(), Fai
         (&PROVIDER, &provider, services::provider_configuration(net)),
     ];
     for (server, certificates, configuration) in configurations {
-        security_server::prepare(folders, net, server, certificates, &configuration)?;
+        security_server::prepare(folders, (net, preset), server, certificates, &configuration)?;
     }
     Ok(())
 }

@@ -49,8 +49,8 @@ pub(crate) fn restart_with(instance: &mut Instance, server: &str, setting: &str,
     let process = format!("{server}-proxy");
     let killed = instance.kill(&process);
     edit(&instance.dir().join(server).join("proxy.toml"), |settings| {
-        let log = settings["message_log"].as_table_mut().unwrap();
-        log.insert(setting.into(), value.into());
+        let log = settings.entry("message-log").or_insert(Table::new().into());
+        log.as_table_mut().unwrap().insert(setting.into(), value.into());
     });
     instance.restart(&killed);
     let root = format!("{}/", instance.get(&format!("{server}/client_http")));

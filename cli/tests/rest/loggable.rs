@@ -6,7 +6,7 @@ use super::configure::restart_with;
 use super::instance::Instance;
 use super::{call, can_run, fault, file_of, noise};
 
-/// `message_log.max_loggable_message_body_size` unless an operator says otherwise.
+/// `[message-log] max-loggable-message-body-size` unless an operator says otherwise.
 const LOGGABLE: usize = 10 * 1024 * 1024;
 const HUNDRED_MEGABYTES: usize = 100 * 1024 * 1024;
 
@@ -30,20 +30,20 @@ fn a_body_too_large_for_the_log_is_refused_unless_the_operator_lets_it_pass() {
         "server.serverproxy.logging_failed"
     );
 
-    restart_with(&mut instance, "provider", "message_body_logging", false);
+    restart_with(&mut instance, "provider", "message-body-logging", false);
     assert_eq!(fault(&send(&instance, &larger)), "server.clientproxy.io_error");
     assert_eq!(
         fault(&get(&instance, LOGGABLE + 1)),
         "server.clientproxy.logging_failed"
     );
 
-    restart_with(&mut instance, "consumer", "truncated_body_allowed", true);
+    restart_with(&mut instance, "consumer", "truncated-body-allowed", true);
     assert_eq!(send(&instance, &larger).json()["size"], LOGGABLE + 1);
     assert_eq!(get(&instance, LOGGABLE + 1).body.len(), LOGGABLE + 1);
     a_hundred_megabytes_pass(&instance);
 
     // Now the provider's server keeps bodies again, and it is its turn to refuse.
-    restart_with(&mut instance, "provider", "message_body_logging", true);
+    restart_with(&mut instance, "provider", "message-body-logging", true);
     assert_eq!(
         fault(&send(&instance, &larger)),
         "server.serverproxy.logging_failed"

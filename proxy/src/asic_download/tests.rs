@@ -203,7 +203,7 @@ fn what_cannot_be_given_is_refused_in_plain_text() {
 #[test]
 fn verificationconf_has_the_shared_parameters_of_every_instance() {
     let (world, served, _) = setup();
-    let folder = &world.process.settings.global_configuration;
+    let folder = &world.process.settings.kiirtee.global_configuration;
     let federated = folder.join("A%2FB");
     std::fs::create_dir(&federated).unwrap();
     std::fs::write(federated.join("shared-params.xml"), "<federated/>").unwrap();

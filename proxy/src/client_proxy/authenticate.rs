@@ -5,7 +5,7 @@ use storage::server_configuration::{Authentication, Client};
 use time::OffsetDateTime;
 
 use crate::net::Peer;
-use crate::settings::ClientSettings;
+use crate::settings::ProxySettings;
 use crate::snapshot::Snapshot;
 
 /// Why the information system may not.
@@ -45,7 +45,7 @@ impl AuthenticateError {
 /// [`AuthenticateError`] names the client.
 pub fn authenticate(
     snapshot: &Snapshot,
-    settings: &ClientSettings,
+    settings: &ProxySettings,
     id: &ClientId,
     peer: &Peer,
     at: OffsetDateTime,
@@ -66,7 +66,7 @@ pub fn authenticate(
 /// The certificate must be one of the client's, or the server's own internal one.
 fn by_certificate(
     snapshot: &Snapshot,
-    settings: &ClientSettings,
+    settings: &ProxySettings,
     (id, client): (&ClientId, &Client),
     peer: &Peer,
     at: OffsetDateTime,
@@ -152,11 +152,11 @@ mod tests {
         }
     }
 
-    fn settings(toml: &str) -> ClientSettings {
+    fn settings(toml: &str) -> ProxySettings {
         toml::from_str(&format!("http = '127.0.0.1:0'\n{toml}")).unwrap()
     }
 
-    fn ask(name: &str, settings: &ClientSettings, peer: &Peer, at: OffsetDateTime) -> &'static str {
+    fn ask(name: &str, settings: &ProxySettings, peer: &Peer, at: OffsetDateTime) -> &'static str {
         let id = ClientId::parse_encoded(&format!("TEST/GOV/123/{name}")).unwrap();
         match authenticate(&snapshot(), settings, &id, peer, at) {
             Ok(()) => "",

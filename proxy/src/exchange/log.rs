@@ -66,7 +66,7 @@ impl BodyLog {
     /// Logs a REST body as the operator has it.
     #[must_use]
     pub fn rest(log: &MessageLog, settings: &MessageLogSettings) -> Self {
-        if !settings.message_body_logging {
+        if !settings.keeps_bodies() {
             return Self::off();
         }
         Self {
@@ -136,7 +136,7 @@ pub async fn rest(
     signature: &SignatureParts,
     body: (BodyLog, bool),
 ) -> Result<LogReceipt, LogFailure> {
-    let whole = process.settings.message_log.message_body_logging;
+    let whole = process.settings.message_log.keeps_bodies();
     let message = if whole { message() } else { filtered() };
     append(process, entry, (message, !whole), signature, body).await
 }

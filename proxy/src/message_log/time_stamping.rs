@@ -211,7 +211,7 @@ impl Worker {
     /// A run that ended while time-stamping failed goes on as it ended.
     fn schedule(&self) -> Schedule {
         let failing = self.process.log.time_stamping_policy().failing_since().is_some();
-        Schedule::new(&self.process.settings.message_log, failing, Instant::now())
+        Schedule::new(&self.process.settings, failing, Instant::now())
     }
 
     fn services(&self) -> Vec<TimeStampingService> {

@@ -67,7 +67,7 @@ impl Watcher {
         factory: TlsFactory,
         internal_certificate: Option<Certificate>,
     ) -> Self {
-        let files = Directory::new(&settings.global_configuration);
+        let files = Directory::new(&settings.kiirtee.global_configuration);
         Self {
             settings,
             configuration,
@@ -161,7 +161,7 @@ impl Watcher {
                 return false;
             }
         };
-        let ocsp = Directory::new(&self.settings.ocsp_cache).stamp();
+        let ocsp = Directory::new(&self.settings.kiirtee.ocsp_cache).stamp();
         let due = self
             .seen
             .selected
@@ -191,7 +191,7 @@ impl Watcher {
             return;
         };
         let now = OffsetDateTime::now_utc();
-        let responses = read_ocsp_responses(&self.settings.ocsp_cache);
+        let responses = read_ocsp_responses(&self.settings.kiirtee.ocsp_cache);
         let keys = Keys::select(status, next.server.server.as_ref(), &globalconf, responses, now);
         if keys.problems != self.seen.problems {
             keys.problems

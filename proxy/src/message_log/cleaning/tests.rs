@@ -8,7 +8,7 @@ use crate::message_log::time_stamping::tests::support::{Message, Mode, Tsa, Worl
 #[test]
 fn old_records_go_when_they_are_stamped_and_young_ones_stay() {
     let tsa = Tsa::start(Mode::Granted);
-    let mut world = World::new("keep_records_for_days = 2", vec![tsa.service()]);
+    let mut world = World::new("[message-log]\nkeep-records-for = 2", vec![tsa.service()]);
     let background = world.start();
     let log = world.process.log.clone();
     let stamped = world.log(&Message::new("stamped", Direction::Request));

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::settings::MessageLogSettings;
+use crate::settings::Settings;
 
 /// Shortest interval that the global configuration can set.
 const MIN_INTERVAL: Duration = Duration::from_secs(60);
@@ -53,11 +53,14 @@ pub struct Schedule {
 impl Schedule {
     /// The plan at start; `failing` when time-stamping failed when the last run ended.
     #[must_use]
-    pub fn new(settings: &MessageLogSettings, failing: bool, now: Instant) -> Self {
+    pub fn new(settings: &Settings, failing: bool, now: Instant) -> Self {
         Self {
-            interval_override: settings.timestamp_interval_override.map(Duration::from_secs),
-            retry_delay: Duration::from_secs(settings.timestamp_retry_delay.max(1)),
-            limit: settings.timestamp_records_limit.max(1),
+            interval_override: settings
+                .kiirtee
+                .timestamp_interval_override
+                .map(Duration::from_secs),
+            retry_delay: settings.message_log.timestamp_retry_delay,
+            limit: settings.message_log.timestamp_records_limit,
             mode: if failing {
                 Mode::RetryingAtOnce
             } else {
@@ -142,10 +145,10 @@ mod tests {
 
     fn schedule(interval_override: Option<u64>, failing: bool) -> (Schedule, Instant) {
         let now = Instant::now();
-        let settings = MessageLogSettings {
-            timestamp_interval_override: interval_override,
-            ..MessageLogSettings::default()
-        };
+        let text = "[kiirtee]\ndata-dir = '/d'\nserver-configuration = '/s'\nglobal-configuration = '/g'\n\
+                    ocsp-cache = '/o'\nsigner-socket = '/x'";
+        let mut settings = Settings::from_text(text, None).unwrap();
+        settings.kiirtee.timestamp_interval_override = interval_override;
         (Schedule::new(&settings, failing, now), now)
     }
 

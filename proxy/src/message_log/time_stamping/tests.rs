@@ -23,7 +23,7 @@ use super::error::TimeStampError;
 use support::{Message, Mode, Tsa, World, signer, trust};
 
 /// A round each second.
-const EACH_SECOND: &str = "timestamp_interval_override = 1\n";
+const EACH_SECOND: &str = "timestamp-interval-override = 1\n";
 
 fn request(query_id: &str) -> Message {
     Message::new(query_id, Direction::Request)
@@ -196,7 +196,7 @@ fn many_records_are_kept_in_steps_under_one_time_stamp() {
 fn a_full_round_is_followed_by_the_next() {
     let tsa = Tsa::start(Mode::Granted);
     let mut world = World::new(
-        "timestamp_records_limit = 3\ntimestamp_interval_override = 2",
+        "timestamp-interval-override = 2\n[message-log]\ntimestamp-records-limit = 3",
         vec![tsa.service()],
     );
     world.process.log.set_time_stamping_provider_configured(true);
@@ -239,7 +239,7 @@ fn the_next_service_is_asked_when_one_does_not_give_a_good_time_stamp() {
 fn a_failure_is_kept_and_one_record_is_retried_until_it_succeeds() {
     let tsa = Tsa::start(Mode::Rejected);
     let mut world = World::new(
-        "timestamp_interval_override = 1\ntimestamp_retry_delay = 1",
+        "timestamp-interval-override = 1\n[message-log]\ntimestamp-retry-delay = 1",
         vec![tsa.service()],
     );
     let background = world.start();
@@ -308,7 +308,7 @@ fn a_service_that_cannot_be_reached_has_its_own_code() {
 #[test]
 fn stamp_now_answers_when_the_record_is_stamped_or_cannot_be() {
     let tsa = Tsa::start(Mode::Granted);
-    let mut world = World::new("timestamp_immediately = true", vec![tsa.service()]);
+    let mut world = World::new("[message-log]\ntimestamp-immediately = true", vec![tsa.service()]);
     let background = world.start();
     let id = world.log(&request("now"));
     world.stamp_now(id).unwrap();
@@ -339,7 +339,7 @@ fn stamp_now_answers_when_the_record_is_stamped_or_cannot_be() {
 #[test]
 fn those_who_wait_together_share_a_time_stamp() {
     let tsa = Tsa::start(Mode::Granted);
-    let mut world = World::new("timestamp_immediately = true", vec![tsa.service()]);
+    let mut world = World::new("[message-log]\ntimestamp-immediately = true", vec![tsa.service()]);
     world.process.log.set_time_stamping_provider_configured(true);
     let ids: Vec<_> = (0..5)
         .map(|number| world.log(&request(&number.to_string())))

@@ -200,23 +200,22 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// `message_log` is the section of the settings.
-    pub(crate) fn new(message_log: &str, services: Vec<TimeStampingService>) -> Self {
+    /// `more` goes on in the section `[kiirtee]` of the settings.
+    pub(crate) fn new(more: &str, services: Vec<TimeStampingService>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).display().to_string();
         let settings = format!(
-            "data_dir = '{}'\nserver_configuration = '{}'\nglobal_configuration = '{}'\nocsp_cache = '{}'\n\
-             signer_socket = '{}'\n[client]\nhttp = '127.0.0.1:0'\n[peer]\nlisten = '127.0.0.1:0'\n\
-             [ocsp_responder]\nlisten = '127.0.0.1:0'\n[admin]\nlisten = '127.0.0.1:0'\n[message_log]\n{message_log}",
+            "[kiirtee]\ndata-dir = '{}'\nserver-configuration = '{}'\nglobal-configuration = '{}'\n\
+             ocsp-cache = '{}'\nsigner-socket = '{}'\n{more}",
             path("data"),
             path("server.db"),
             path("globalconf"),
             path("ocsp"),
             path("signer.sock"),
         );
-        let settings: Settings = toml::from_str(&settings).unwrap();
-        std::fs::create_dir_all(settings.spool_dir()).unwrap();
-        write_globalconf(&settings.global_configuration);
+        let settings = Settings::from_text(&settings, None).unwrap();
+        std::fs::create_dir_all(settings.kiirtee.spool_dir()).unwrap();
+        write_globalconf(&settings.kiirtee.global_configuration);
         let (time_stamper, requests) = TimeStamper::new();
         let rules = Rules {
             immediately: settings.message_log.timestamp_immediately,
@@ -226,12 +225,12 @@ impl World {
             time_stamping: rules,
             ..Default::default()
         };
-        let log = MessageLog::open(&settings.message_log_dir(), log).unwrap();
+        let log = MessageLog::open(&settings.kiirtee.message_log_dir(), log).unwrap();
         let process = Process {
             current: Arc::new(Current::new(snapshot(&settings, services))),
-            signer: signer_client::Client::connect(&settings.signer_socket),
+            signer: signer_client::Client::connect(&settings.kiirtee.signer_socket),
             metrics: Metrics::new(),
-            spools: Spools::new(&settings.spool_dir(), 1 << 20),
+            spools: Spools::new(&settings.kiirtee.spool_dir(), 1 << 20),
             handshakes: HandshakePool::start(1).unwrap(),
             log,
             settings: Arc::new(settings),
@@ -393,7 +392,7 @@ fn sign(signed: Signed<'_>) -> Vec<u8> {
 }
 
 fn snapshot(settings: &Settings, services: Vec<TimeStampingService>) -> Snapshot {
-    let mut configuration = ServerConfiguration::open(&settings.server_configuration).unwrap();
+    let mut configuration = ServerConfiguration::open(&settings.kiirtee.server_configuration).unwrap();
     configuration
         .apply_toml(
             "server = 'TEST/GOV/123/ss1'\n[[client]]\nid = 'TEST/GOV/123/sub'\nauthentication = 'NOSSL'\n",

@@ -1,0 +1,51 @@
+//! `[kiirtee]`: what only we have.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// Folders, sockets and bounds of our own; described in the table of the crate `settings`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OwnSettings {
+    /// The preset that the file names; chosen already.
+    #[serde(default, rename = "preset")]
+    _preset: Option<String>,
+    /// Folder of the message log (`messagelog/`) and the spool (`spool/`).
+    pub data_dir: PathBuf,
+    /// The server configuration database (SQLite).
+    pub server_configuration: PathBuf,
+    /// The global configuration directory that the configuration client writes.
+    pub global_configuration: PathBuf,
+    /// Folder of `<sha1>.ocsp` files that the configuration client writes.
+    pub ocsp_cache: PathBuf,
+    /// Unix socket of the signer.
+    pub signer_socket: PathBuf,
+    /// PEM file of the internal TLS certificate, whose key lives in the signer; none = no HTTPS.
+    pub tls_certificate: Option<PathBuf>,
+    /// Metrics and health.
+    pub admin_listen: SocketAddr,
+    /// Worker threads; 0 = one a core.
+    pub workers: usize,
+    /// Bytes of spool files for the whole process.
+    pub spool_bytes: u64,
+    /// Seconds that running exchanges may go on after SIGTERM.
+    pub drain_seconds: u64,
+    /// Seconds between rounds of time-stamping, instead of the global configuration's; for sandboxes.
+    pub timestamp_interval_override: Option<u64>,
+}
+
+impl OwnSettings {
+    /// Where spool files go.
+    #[must_use]
+    pub fn spool_dir(&self) -> PathBuf {
+        self.data_dir.join("spool")
+    }
+
+    /// Where the message log lives.
+    #[must_use]
+    pub fn message_log_dir(&self) -> PathBuf {
+        self.data_dir.join("messagelog")
+    }
+}
