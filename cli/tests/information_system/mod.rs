@@ -12,7 +12,7 @@
 
 pub mod pair;
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -62,19 +62,9 @@ impl Message {
         parts(&self.body, &boundary(content_type))
     }
 
-    fn read(stream: &mut impl BufRead) -> std::io::Result<Self> {
-        let first_line = line(stream)?;
-        let mut message = Self {
-            first_line,
-            ..Self::default()
-        };
-        loop {
-            let line = line(stream)?;
-            let Some((name, value)) = line.split_once(':') else {
-                break;
-            };
-            message.headers.push((name.to_owned(), value.trim().to_owned()));
-        }
+    /// Reads one from a connection.
+    pub fn read(stream: &mut impl BufRead) -> std::io::Result<Self> {
+        let mut message = Self::head(stream)?;
         if message.header("transfer-encoding").is_some() {
             message.body = chunks(stream)?;
         } else if let Some(length) = message.header("content-length") {
@@ -84,6 +74,40 @@ impl Message {
             stream.read_to_end(&mut message.body)?;
         }
         Ok(message)
+    }
+
+    /// First line and headers.
+    fn head(stream: &mut impl BufRead) -> std::io::Result<Self> {
+        let first_line = line(stream)?;
+        let mut message = Self {
+            first_line,
+            ..Self::default()
+        };
+        loop {
+            let line = line(stream)?;
+            let Some((name, value)) = line.split_once(':') else {
+                return Ok(message);
+            };
+            message.headers.push((name.to_owned(), value.trim().to_owned()));
+        }
+    }
+
+    /// Reads one and forgets its body; gives the body's length as well.
+    fn measure(stream: &mut impl BufRead) -> std::io::Result<(Self, u64)> {
+        let message = Self::head(stream)?;
+        if let Some(length) = message.header("content-length") {
+            let length = skip(stream, length.parse().unwrap())?;
+            return Ok((message, length));
+        }
+        let mut total = 0;
+        loop {
+            let length = u64::from_str_radix(&line(stream)?, 16).unwrap();
+            total += skip(stream, length)?;
+            line(stream)?;
+            if length == 0 {
+                return Ok((message, total));
+            }
+        }
     }
 }
 
@@ -99,6 +123,10 @@ fn line(stream: &mut impl BufRead) -> std::io::Result<String> {
         return Err(std::io::ErrorKind::UnexpectedEof.into());
     }
     Ok(line.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+fn skip(stream: &mut impl BufRead, length: u64) -> std::io::Result<u64> {
+    std::io::copy(&mut stream.by_ref().take(length), &mut std::io::sink())
 }
 
 fn chunks(stream: &mut impl BufRead) -> std::io::Result<Vec<u8>> {
@@ -177,6 +205,8 @@ pub struct Answer {
     pub status: &'static str,
     /// `Content-Type`, if any.
     pub content_type: Option<String>,
+    /// More headers.
+    pub headers: Vec<(&'static str, String)>,
     /// The body.
     pub body: Vec<u8>,
     /// The connection ends this many bytes before the body does.
@@ -202,6 +232,7 @@ impl Answer {
         Self {
             status: "200 OK",
             content_type: Some(content_type.into()),
+            headers: Vec::new(),
             body: body.into(),
             missing: 0,
             manner: Manner::Answers,
@@ -219,6 +250,9 @@ pub struct Provider {
 struct State {
     answer: Answer,
     asked: Vec<Message>,
+    /// Bodies are measured, not kept.
+    measures: bool,
+    measured: u64,
 }
 
 impl Provider {
@@ -229,6 +263,8 @@ impl Provider {
         let state = State {
             answer: Answer::new("text/plain", ""),
             asked: Vec::new(),
+            measures: false,
+            measured: 0,
         };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
@@ -243,7 +279,18 @@ impl Provider {
     /// What it answers with from now on; forgets what it was asked.
     pub fn answers(&self, answer: Answer) {
         let mut state = self.state.lock().unwrap();
-        (state.answer, state.asked) = (answer, Vec::new());
+        (state.answer, state.asked, state.measures) = (answer, Vec::new(), false);
+    }
+
+    /// The same for requests that are too big for memory: [`Self::measured`] tells their length.
+    pub fn answers_and_measures(&self, answer: Answer) {
+        self.answers(answer);
+        self.state.lock().unwrap().measures = true;
+    }
+
+    /// The length of the last body in bytes.
+    pub fn measured(&self) -> u64 {
+        self.state.lock().unwrap().measured
     }
 
     /// What it was asked since it was last told what to answer.
@@ -260,10 +307,16 @@ impl Provider {
 }
 
 fn serve(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
-    let request = Message::read(&mut BufReader::new(stream))?;
+    let measures = state.lock().unwrap().measures;
+    let (request, length) = if measures {
+        Message::measure(&mut BufReader::new(stream))?
+    } else {
+        (Message::read(&mut BufReader::new(stream))?, 0)
+    };
     let answer = {
         let mut state = state.lock().unwrap();
         state.asked.push(request);
+        state.measured = length;
         state.answer.clone()
     };
     match answer.manner {
@@ -279,6 +332,9 @@ fn serve(stream: &TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     if let Some(content_type) = &answer.content_type {
         head += &format!("Content-Type: {content_type}\r\n");
     }
+    for (name, value) in &answer.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
     head += "\r\n";
     let mut stream = stream;
     stream.write_all(&[head.as_bytes(), &answer.body[..]].concat())
@@ -293,7 +349,7 @@ pub struct Service {
     pub code: &'static str,
     /// Its URL.
     pub url: String,
-    /// Whether the sandbox's service client, and the member that owns it, may use it.
+    /// Whether the sandbox's service client, the member that owns it and a scripted peer 3003 may use it.
     pub allowed: bool,
     /// The notice of a service that is switched off.
     pub disabled: Option<&'static str>,
@@ -319,7 +375,13 @@ impl Service {
 pub const MEMBER: &str = "SANDBOX/ORG/2002";
 /// Its subsystem.
 pub const SUBSYSTEM: &str = "SANDBOX/ORG/2002/provider";
-const CALLERS: [&str; 2] = ["client:SANDBOX/ORG/1001", "client:SANDBOX/ORG/1001/client"];
+/// The consumer's member and subsystem, and those of a scripted peer.
+const CALLERS: [&str; 4] = [
+    "client:SANDBOX/ORG/1001",
+    "client:SANDBOX/ORG/1001/client",
+    "client:SANDBOX/ORG/3003",
+    "client:SANDBOX/ORG/3003/peer",
+];
 
 /// Adds these services to those of the sandbox, in place of what was registered by the call before, and waits until the
 /// provider's server knows.

@@ -86,11 +86,15 @@ pub fn response<'a>() -> Envelope<'a> {
 
 /// The answer as it must come: as the provider gave it, with the hash of the request behind the message id.
 pub fn with_hash(answer: &str, request: &[u8]) -> String {
-    let hash = STANDARD.encode(message_hash(request));
-    let element = format!(
-        "</x:id>\n  <x:requestHash algorithmId=\"http://www.w3.org/2001/04/xmlenc#sha512\">{hash}</x:requestHash>"
-    );
+    let element = format!("</x:id>\n  {}", hash_element("x", request));
     answer.replacen("</x:id>", &element, 1)
+}
+
+/// The header field with the hash of a request; `prefix` is that of the namespace of header fields.
+pub fn hash_element(prefix: &str, request: &[u8]) -> String {
+    let hash = STANDARD.encode(message_hash(request));
+    let algorithm = "http://www.w3.org/2001/04/xmlenc#sha512";
+    format!("<{prefix}:requestHash algorithmId=\"{algorithm}\">{hash}</{prefix}:requestHash>")
 }
 
 /// Parts as they are written: header lines and body.
