@@ -37,6 +37,8 @@ impl PeerRejected {
         match self {
             Self::OtherServer { .. } => "invalid_security_server",
             Self::UnknownProvider(_) => "unknown_member",
+            // The reference reads them as they come: what cannot be read is a failure of reading.
+            Self::Certificate(CertificateRejected::OcspMalformed(_)) => "io_error",
             Self::NoOcspResponses | Self::Certificate(_) => "ssl_authentication_failed",
         }
     }
