@@ -8,7 +8,6 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use protocol_pki::certificate::{Certificate, CertificateError};
-use rustls::crypto::CryptoProvider;
 use storage::message_log::{MessageLog, OpenError};
 use storage::server_configuration::{ConfigurationError, ServerConfiguration};
 use storage::time_stamping::Rules;
@@ -18,6 +17,7 @@ use crate::client_proxy::ClientProxy;
 use crate::http::{Handler, NO_LIMIT, ServerSettings, serve_connection};
 use crate::message_log::{cleaning, time_stamping};
 use crate::metrics::Metrics;
+use crate::net::tls::providers::{NoSuite, Offer, Providers};
 use crate::net::tls::{HandshakePool, handshake};
 use crate::net::{DEFAULT_BACKLOG, Listener, Permits, Stream};
 use crate::ocsp_responder::OcspResponder;
@@ -62,6 +62,14 @@ pub enum StartError {
         path: PathBuf,
         /// Why.
         source: CertificateError,
+    },
+    /// No cipher suite is left.
+    #[error("[proxy] {parameter}: {source}")]
+    CipherSuites {
+        /// What lists them.
+        parameter: &'static str,
+        /// What was found.
+        source: NoSuite,
     },
     /// A thread can't be started or an address can't be listened on.
     #[error("{what}: {source}")]
@@ -132,8 +140,8 @@ fn process(
 
 /// A watcher that has looked once, so that the first request finds what there is.
 fn watcher(process: &Process) -> Result<Watcher, StartError> {
-    let provider: Arc<CryptoProvider> = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let factory = TlsFactory::new(process.signer.clone(), provider, Arc::downgrade(&process.current));
+    let current = Arc::downgrade(&process.current);
+    let factory = TlsFactory::new(process.signer.clone(), providers(&process.settings)?, current);
     let internal = process
         .settings
         .kiirtee
@@ -151,6 +159,30 @@ fn watcher(process: &Process) -> Result<Watcher, StartError> {
     );
     watcher.look();
     Ok(watcher)
+}
+
+fn providers(settings: &Settings) -> Result<Providers, StartError> {
+    let proxy = &settings.proxy;
+    let provider = |parameter, suites, versions| {
+        let better = settings.kiirtee.better_tls;
+        let offer = Offer {
+            better,
+            suites,
+            versions,
+        };
+        let provider = offer.provider();
+        provider
+            .map(Arc::new)
+            .map_err(|source| StartError::CipherSuites { parameter, source })
+    };
+    Ok(Providers {
+        peers: provider("xroad-tls-ciphers", &proxy.xroad_tls_ciphers, None)?,
+        information_systems: provider(
+            "client-tls-ciphers",
+            &proxy.client_tls_ciphers,
+            Some(&proxy.client_tls_protocols),
+        )?,
+    })
 }
 
 fn read_certificate(path: &Path) -> Result<Certificate, StartError> {

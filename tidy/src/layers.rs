@@ -23,7 +23,7 @@ const PROTOCOL: &[&str] = &[
 fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
     let with = |base: &[&'static str], more: &[&'static str]| [base, more].concat();
     let (imports, tests): (Vec<&'static str>, &'static [&'static str]) = match name {
-        "protocol-message" | "protocol-pki" | "settings" | "tidy" => (vec![], &[]),
+        "protocol-message" | "protocol-pki" | "proxy-tls-cbc" | "settings" | "tidy" => (vec![], &[]),
         "protocol-signature" => (vec!["protocol-pki"], &[]),
         "protocol-globalconf" => (WORDS.to_vec(), &[]),
         "signer-client" => (vec!["protocol-pki"], &[]),
@@ -39,7 +39,10 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
         "trust" => (vec!["protocol-pki"], &[]),
         "central" => (with(PROTOCOL, &["signer-client"]), &["trust"]),
         "proxy" => (
-            with(PROTOCOL, &["settings", "signer-client", "storage"]),
+            with(
+                PROTOCOL,
+                &["proxy-tls-cbc", "settings", "signer-client", "storage"],
+            ),
             &["trust"],
         ),
         "cli" => (

@@ -46,12 +46,25 @@ pub(crate) fn configure(instance: &Instance, server: &str, change: impl FnOnce(&
 
 /// Sets a value of the message log in the settings of a proxy and starts it again.
 pub(crate) fn restart_with(instance: &mut Instance, server: &str, setting: &str, value: bool) {
+    restart_edited(instance, server, |settings| {
+        set(settings, "message-log", setting, value);
+    });
+}
+
+/// Sets a value in a section of settings.
+pub(crate) fn set(settings: &mut Table, section: &str, setting: &str, value: impl Into<toml::Value>) {
+    let section = settings.entry(section).or_insert(Table::new().into());
+    section
+        .as_table_mut()
+        .unwrap()
+        .insert(setting.into(), value.into());
+}
+
+/// Changes the settings of a proxy and starts it again.
+pub(crate) fn restart_edited(instance: &mut Instance, server: &str, change: impl FnOnce(&mut Table)) {
     let process = format!("{server}-proxy");
     let killed = instance.kill(&process);
-    edit(&instance.dir().join(server).join("proxy.toml"), |settings| {
-        let log = settings.entry("message-log").or_insert(Table::new().into());
-        log.as_table_mut().unwrap().insert(setting.into(), value.into());
-    });
+    edit(&instance.dir().join(server).join("proxy.toml"), change);
     instance.restart(&killed);
     let root = format!("{}/", instance.get(&format!("{server}/client_http")));
     let health = instance.get(&format!("{server}/health"));

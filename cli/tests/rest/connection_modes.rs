@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use toml::Table;
 
-use super::configure::{configure, tables};
+use super::configure::{configure, restart_edited, set, tables};
 use super::curl::{self, Answer, curl};
 use super::instance::{Instance, wait_until};
 use super::{CLIENT, call, can_run, fault};
@@ -71,7 +71,44 @@ fn connection_modes_of_a_client_are_kept_within_a_second_of_a_change() {
     within_a_second(|| plain().status == 200);
 }
 
-fn authenticate(instance: &Instance, mode: &str, certificates: &[&Identity]) {
+#[test]
+fn an_expired_certificate_is_a_warning_until_its_validity_is_enforced() {
+    if !can_run() {
+        return;
+    }
+    let mut instance = Instance::up(24);
+    let good = Identity::new(instance.dir(), "good");
+    let expired = Identity::expired(instance.dir(), "expired");
+    authenticate(&instance, "SSLAUTH", &[&good, &expired]);
+    let https = instance.url("echo").replace(
+        &instance.get("consumer/client_http"),
+        &instance.get("consumer/client_https"),
+    );
+    let ask = |identity: &Identity, version: &[&str]| {
+        curl(&[&["-k", "-H", CLIENT, &https], version, &identity.arguments()[..]].concat())
+    };
+    let versions = [&["--tls-max", "1.2"][..], &["--tlsv1.3"]];
+    within_a_second(|| ask(&good, &[]).status == 200);
+    for version in versions {
+        assert_eq!(ask(&expired, version).status, 200);
+    }
+    restart_edited(&mut instance, "consumer", |settings| {
+        set(
+            settings,
+            "proxy",
+            "enforce-client-is-cert-validity-period-check",
+            true,
+        );
+    });
+    for version in versions {
+        assert_eq!(ask(&good, version).status, 200);
+        let answer = ask(&expired, version);
+        assert_eq!(fault(&answer), "server.clientproxy.ssl_authentication_failed");
+        assert!(answer.text().contains("expired"), "{}", answer.text());
+    }
+}
+
+pub(crate) fn authenticate(instance: &Instance, mode: &str, certificates: &[&Identity]) {
     configure(instance, "consumer", |table| {
         let wanted = |table: &&mut Table| table["id"].as_str() == Some("SANDBOX/ORG/1001/client");
         let client = tables(table, "client").find(wanted).unwrap();
@@ -84,20 +121,20 @@ fn authenticate(instance: &Instance, mode: &str, certificates: &[&Identity]) {
 }
 
 /// A second, and another for machines that have more to do than this test.
-fn within_a_second(condition: impl FnMut() -> bool) {
+pub(crate) fn within_a_second(condition: impl FnMut() -> bool) {
     let began = Instant::now();
     wait_until("the proxy to take the configuration over", condition);
     assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
 }
 
 /// Key and certificate of an information system.
-struct Identity {
-    key: PathBuf,
-    certificate: PathBuf,
+pub(crate) struct Identity {
+    pub(crate) key: PathBuf,
+    pub(crate) certificate: PathBuf,
 }
 
 impl Identity {
-    fn new(folder: &Path, name: &str) -> Self {
+    pub(crate) fn new(folder: &Path, name: &str) -> Self {
         let key = folder.join(format!("{name}.key"));
         let certificate = folder.join(format!("{name}.pem"));
         let mut openssl = Command::new("openssl");
@@ -123,7 +160,26 @@ impl Identity {
         Self { key, certificate }
     }
 
-    fn arguments(&self) -> [&str; 4] {
+    /// One whose certificate was good for a day in 2020.
+    pub(crate) fn expired(folder: &Path, name: &str) -> Self {
+        let script = format!(
+            "set -e; mkdir {name}; cd {name}; touch index.txt
+             printf '[ca]\\ndefault_ca=d\\n[d]\\ndatabase=index.txt\\nrand_serial=yes\\nnew_certs_dir=.\\n\
+             default_md=sha256\\npolicy=p\\n[p]\\ncommonName=supplied\\n' > ca.cnf
+             openssl req -new -newkey rsa:2048 -nodes -subj /CN={name} -keyout ../{name}.key -out request.pem
+             openssl ca -batch -config ca.cnf -selfsign -keyfile ../{name}.key -in request.pem -notext \
+               -startdate 20200101000000Z -enddate 20200102000000Z -out ../{name}.pem"
+        );
+        let mut shell = Command::new("sh");
+        let output = shell.args(["-c", &script]).current_dir(folder).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        Self {
+            key: folder.join(format!("{name}.key")),
+            certificate: folder.join(format!("{name}.pem")),
+        }
+    }
+
+    pub(crate) fn arguments(&self) -> [&str; 4] {
         [
             "--cert",
             self.certificate.to_str().unwrap(),

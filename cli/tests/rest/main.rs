@@ -13,14 +13,18 @@
 mod curl;
 #[path = "../instance/mod.rs"]
 mod instance;
+#[path = "../../../proxy/tests/jsse/mod.rs"]
+mod jsse;
 
 mod configure;
 mod connection_modes;
 mod exchanges;
 mod failures;
+mod https_services;
 mod identifiers;
 mod loggable;
 mod memory;
+mod stock_peer;
 
 use std::path::{Path, PathBuf};
 

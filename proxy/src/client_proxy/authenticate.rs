@@ -15,11 +15,14 @@ pub enum AuthenticateError {
     #[error("Client '{0}' not found")]
     NotRegistered(ClientId),
     /// The client's mode asks for TLS and the request came without.
-    #[error("Client ({0}) specifies HTTPS but did not supply TLS certificate")]
+    #[error("Client ({0}) specifies HTTPS NO AUTH but client made plaintext connection")]
     Plaintext(ClientId),
     /// The client's mode asks for a certificate and none came.
     #[error("Client ({0}) specifies HTTPS but did not supply TLS certificate")]
     NoCertificate(ClientId),
+    /// The client has no certificates that could match.
+    #[error("Client ({0}) has no IS certificates")]
+    NothingRegistered(ClientId),
     /// The certificate is none of the client's.
     #[error("Client ({0}) TLS certificate does not match any IS certificates")]
     UnknownCertificate(ClientId),
@@ -75,6 +78,9 @@ fn by_certificate(
     let presented = presented.ok_or_else(|| AuthenticateError::NoCertificate(id.clone()))?;
     if snapshot.tls.internal_certificate() == Some(presented.as_ref()) {
         return Ok(());
+    }
+    if client.certificates.is_empty() {
+        return Err(AuthenticateError::NothingRegistered(id.clone()));
     }
     if !client.certificates.contains(presented.as_ref()) {
         return Err(AuthenticateError::UnknownCertificate(id.clone()));

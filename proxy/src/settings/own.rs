@@ -24,6 +24,8 @@ pub struct OwnSettings {
     pub signer_socket: PathBuf,
     /// PEM file of the internal TLS certificate, whose key lives in the signer; none = no HTTPS.
     pub tls_certificate: Option<PathBuf>,
+    /// Whether TLS 1.3 and AES-GCM are offered before the suites that the reference's parameters list.
+    pub better_tls: bool,
     /// Metrics and health.
     pub admin_listen: SocketAddr,
     /// Worker threads; 0 = one a core.

@@ -4,14 +4,13 @@ use std::sync::{Arc, Weak};
 
 use protocol_message::identifier::SecurityServerId;
 use protocol_pki::certificate::Certificate;
-use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, ServerConfig, SignatureScheme};
 use signer_client::{Client, DigestAlgorithm, KeyAlgorithm, KeySelector, SignatureAlgorithm, Status};
 
 use super::{AuthenticationKey, Current};
 use crate::net::tls::{
-    AcceptAll, CallbackKey, ClientAuthentication, KeyKind, PeerRefused, PeerVerifier, SignFailed,
+    AcceptAll, CallbackKey, ClientAuthentication, KeyKind, PeerRefused, PeerVerifier, Providers, SignFailed,
     TlsIdentity, client_config, server_config,
 };
 
@@ -69,7 +68,7 @@ impl TlsConfigs {
 #[derive(Debug)]
 pub struct TlsFactory {
     signer: Client,
-    provider: Arc<CryptoProvider>,
+    providers: Providers,
     current: Weak<Current>,
     generation: u64,
 }
@@ -77,10 +76,10 @@ pub struct TlsFactory {
 impl TlsFactory {
     /// A factory whose configurations judge peers by the then current snapshot.
     #[must_use]
-    pub fn new(signer: Client, provider: Arc<CryptoProvider>, current: Weak<Current>) -> Self {
+    pub fn new(signer: Client, providers: Providers, current: Weak<Current>) -> Self {
         Self {
             signer,
-            provider,
+            providers,
             current,
             generation: 0,
         }
@@ -117,11 +116,15 @@ impl TlsFactory {
         Ok(Arc::new(PeerTls {
             generation: self.generation,
             server: server_config(
-                Arc::clone(&self.provider),
+                Arc::clone(&self.providers.peers),
                 &identity,
                 ClientAuthentication::Required(verifier),
             )?,
-            client: client_config(Arc::clone(&self.provider), Some(&identity), Arc::new(AcceptAll))?,
+            client: client_config(
+                Arc::clone(&self.providers.peers),
+                Some(&identity),
+                Arc::new(AcceptAll),
+            )?,
             chain: key.chain.clone(),
             issuer_names,
         }))
@@ -150,11 +153,15 @@ impl TlsFactory {
             generation: self.generation,
             certificate: certificate.as_der().to_vec(),
             server: server_config(
-                Arc::clone(&self.provider),
+                Arc::clone(&self.providers.information_systems),
                 &identity,
                 ClientAuthentication::Optional,
             )?,
-            client: client_config(Arc::clone(&self.provider), Some(&identity), Arc::new(AcceptAll))?,
+            client: client_config(
+                Arc::clone(&self.providers.information_systems),
+                Some(&identity),
+                Arc::new(AcceptAll),
+            )?,
         })))
     }
 

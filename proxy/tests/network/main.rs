@@ -8,10 +8,19 @@
     reason = "tests"
 )]
 
+#[path = "../../tls-cbc/tests/forger/mod.rs"]
+mod forger;
+#[path = "../jsse/mod.rs"]
+mod jsse;
+
 mod client;
 mod independent_tools;
 mod limits;
 mod server;
+mod stock;
+mod stock_jsse;
+mod stock_openssl;
+mod stock_tampering;
 mod support;
 mod tls;
 mod workers;

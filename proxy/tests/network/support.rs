@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
 use std::sync::{Arc, OnceLock};
@@ -18,8 +18,7 @@ use proxy::net::{DEFAULT_BACKLOG, Listener, Permits, Stream, TlsIdentity};
 use proxy::worker::{self, DriverChoice, WorkerContext, WorkerSettings, Workers};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::SigningKey;
-use rustls::{ServerConfig, SignatureScheme};
+use rustls::{ServerConfig, SignatureAlgorithm, SignatureScheme};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) const MEGABYTE: usize = 1024 * 1024;
@@ -308,7 +307,7 @@ pub(crate) fn ask(server: &Server, text: impl AsRef<[u8]>) -> String {
 }
 
 /// A certificate of X.509 version 1, as `openssl x509 -req` makes without an extension file.
-fn make_old_certificate(folder: &std::path::Path) {
+fn make_old_certificate(folder: &Path) {
     let script = "openssl req -new -newkey rsa:2048 -nodes -subj /CN=old -keyout old.key -out old.csr && \
                   openssl x509 -req -in old.csr -signkey old.key -days 30 -out old.pem";
     let made = Command::new("sh")
@@ -364,18 +363,18 @@ impl Keys {
         CertificateDer::from_pem_file(self.file(&format!("{name}.pem"))).unwrap()
     }
 
-    fn key(&self, name: &str) -> Arc<dyn SigningKey> {
-        let key = PrivateKeyDer::from_pem_file(self.file(&format!("{name}.key"))).unwrap();
-        provider().key_provider.load_private_key(key).unwrap()
-    }
-
     /// An identity whose key is behind a blocking callback, as the signer's is.
     pub(crate) fn identity(&self, name: &str) -> TlsIdentity {
-        let key = self.key(name);
-        let kind = if name == "ec" {
-            KeyKind::EcdsaP256
-        } else {
-            KeyKind::Rsa
+        Self::identity_of(&self.file(&format!("{name}.key")), vec![self.certificate(name)])
+    }
+
+    /// The same of other files.
+    pub(crate) fn identity_of(key: &Path, certificate_chain: Vec<CertificateDer<'static>>) -> TlsIdentity {
+        let key = PrivateKeyDer::from_pem_file(key).unwrap();
+        let key = provider().key_provider.load_private_key(key).unwrap();
+        let kind = match key.algorithm() {
+            SignatureAlgorithm::ECDSA => KeyKind::EcdsaP256,
+            _ => KeyKind::Rsa,
         };
         let sign = move |scheme: SignatureScheme, message: &[u8]| {
             std::thread::sleep(Duration::from_millis(5));
@@ -387,7 +386,7 @@ impl Keys {
                 .map_err(|error| SignFailed(error.to_string()))
         };
         TlsIdentity {
-            certificate_chain: vec![self.certificate(name)],
+            certificate_chain,
             key: Arc::new(CallbackKey::new(kind, sign)),
         }
     }

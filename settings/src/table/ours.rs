@@ -33,6 +33,9 @@ pub(super) const TABLE: &[Parameter] = &[
     path("signer-socket", Value::Required).means("Unix socket of kiirtee-signer"),
     path("tls-certificate", Value::Unset)
         .means("PEM file of the certificate shown to information systems; its key is in the signer; unset = no HTTPS"),
+    Parameter::switch("kiirtee", "better-tls", true)
+        .means("offer TLS 1.3 and AES-GCM before what `[proxy] xroad-tls-ciphers` and `client-tls-ciphers` list; \
+                false = exactly what they list"),
     Parameter::new("kiirtee", "admin-listen", Kind::Socket, Value::Text("127.0.0.1:5566"))
         .means("where `/metrics` and `/health` are"),
     number("workers", 0, (0, 1024, "")).means("worker threads; 0 = one for each core"),

@@ -66,8 +66,8 @@ pub(super) const TABLE: &[Parameter] = &[
     switch("enforce-client-is-cert-validity-period-check", false)
         .means("refuse information systems with an expired certificate"),
     switch("log-client-cert", false).means("say in the log which certificate an information system shows"),
-    list("client-tls-ciphers", WITH_SYSTEMS).means("TLS suites towards information systems, both ways"),
-    list("client-tls-protocols", &["TLSv1.2"]).means("TLS versions towards information systems, both ways"),
+    list("client-tls-ciphers", WITH_SYSTEMS).means("TLS suites towards information systems, both ways, offered after better ones"),
+    list("client-tls-protocols", &["TLSv1.2"]).means("TLS versions towards information systems, both ways; TLSv1.3 is there besides"),
     number("client-connector-initial-idle-time", 30_000, MS)
         .means("how long a connection of an information system may be silent before its first request; 0 = for ever"),
     number("client-connector-max-idle-time", 0, MS)
@@ -131,7 +131,7 @@ pub(super) const TABLE: &[Parameter] = &[
         .means("where other security servers get OCSP responses of this server's certificates"),
     number("ocsp-responder-port", 5577, PORT).means("port of that service, here and at other security servers"),
     list("xroad-tls-ciphers", BETWEEN_SERVERS)
-        .means("TLS suites that a stock security server needs, offered after the better ones of ours"),
+        .means("TLS suites for other security servers, both ways, offered after better ones; empty = no CBC"),
     switch("ssl-enabled", true)
         .defined_in(JAVA)
         .fixed("connections between security servers are always TLS"),

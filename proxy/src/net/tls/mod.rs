@@ -1,10 +1,11 @@
 //! TLS over rustls with an own driver: handshakes on their own threads, records on the workers.
 //!
-//! The crypto provider is passed in, so that a provider with more cipher suites (wire.md 2.5) fits.
+//! Which suites are offered to whom is in [`providers`].
 
 mod any_certificate;
 pub mod config;
 pub mod handshake;
+pub mod providers;
 pub(crate) mod session;
 pub mod session_cache;
 pub mod signing_key;
@@ -19,6 +20,7 @@ use rustls::{CipherSuite, ProtocolVersion};
 
 pub use config::{ClientAuthentication, client_config, server_config};
 pub use handshake::{HandshakeError, HandshakePool, accept, connect};
+pub use providers::Providers;
 pub use signing_key::{CallbackKey, KeyKind, SignFailed};
 pub use verifier::{AcceptAll, PeerRefused, PeerVerifier};
 
