@@ -115,7 +115,7 @@ fn a_service_over_tls_is_known_by_its_certificate_and_sees_ours() {
             ("expired", 9003, "ssl_authentication = true"),
         ] {
             // The host name is not in the certificate and is not compared.
-            let url = format!("https://{}/", address(port));
+            let url = format!("https://{}/{code}", address(port));
             offer(
                 table,
                 &provider,

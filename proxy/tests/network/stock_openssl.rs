@@ -199,16 +199,17 @@ fn an_openssl_server_with_cbc_only_is_called_and_resumes() {
             let mut found = Vec::new();
             for _ in 0..2 {
                 let mut connection = open(address, &config, &pool).await;
-                found.push((met(&connection), connection.peer().tls.clone().unwrap()));
+                let presented = connection.peer().tls.as_ref().unwrap().certificates.len();
+                found.push((met(&connection), presented));
                 for body in bodies() {
                     assert!(post(&mut connection, "/echo", body.clone()).await == body);
                 }
             }
             found
         });
-        for (number, (met, tls)) in found.iter().enumerate() {
+        for (number, (met, presented)) in found.iter().enumerate() {
             assert_eq!(*met, (party.suite.to_owned(), number > 0));
-            assert_eq!(tls.certificates.len(), party.chain.len());
+            assert_eq!(*presented, party.chain.len());
         }
     }
 }

@@ -23,6 +23,10 @@ use crate::net::stream::Stream;
 const QUEUE_BOUND: usize = 1024;
 /// Size of a read during a handshake, in bytes.
 const READ_SIZE: usize = 8 * 1024;
+/// How long a refused peer may take to read why.
+const LINGER: Duration = Duration::from_secs(1);
+/// Reads for which a refused peer's further bytes are taken.
+const LINGER_READS: usize = 16;
 
 /// Why there is no TLS connection.
 #[derive(Debug, thiserror::Error)]
@@ -176,7 +180,9 @@ async fn handshake(
         (connection, ciphertext) = (done.connection, done.ciphertext);
         if let Err(error) = done.result {
             // The alert tells the peer why; whether it arrives changes nothing here.
-            let _ = send_pending(&mut tcp, &mut connection).await;
+            if send_pending(&mut tcp, &mut connection).await.is_ok() {
+                let _ = monoio::time::timeout(LINGER, let_it_read(tcp)).await;
+            }
             return Err(refusal(error));
         }
     }
@@ -195,6 +201,20 @@ async fn send_pending(tcp: &mut TcpStream, connection: &mut Connection) -> io::R
         }
     }
     Ok(())
+}
+
+/// Closing while the peer still sends would reset the connection, and the alert could be lost: Java sends the rest of
+/// its flight before it reads.
+async fn let_it_read(mut tcp: TcpStream) {
+    let _ = tcp.shutdown().await;
+    let mut buffer = BytesMut::new();
+    for _ in 0..LINGER_READS {
+        buffer.clear();
+        match receive(&mut tcp, buffer).await {
+            Ok(received) => buffer = received,
+            Err(_) => return,
+        }
+    }
 }
 
 async fn receive(tcp: &mut TcpStream, mut buffer: BytesMut) -> Result<BytesMut, HandshakeError> {
