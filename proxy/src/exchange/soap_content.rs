@@ -69,8 +69,9 @@ impl SoapContent {
         match &self.related {
             None => Ok(out.write(Bytes::copy_from_slice(&part.bytes)).await?),
             Some(original) => {
-                self.write_related(RelatedEncoder::new(original)?, part, out)
-                    .await
+                let has_attachments = !self.received().attachments.is_empty();
+                let encoder = RelatedEncoder::new(original, has_attachments)?;
+                self.write_related(encoder, part, out).await
             }
         }
     }

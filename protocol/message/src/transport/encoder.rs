@@ -61,7 +61,7 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) -> Result<(), TransportError> {
         self.start(out);
-        write_headers(headers, "content-type", out)?;
+        write_headers(headers, "content-type: ", out)?;
         out.extend_from_slice(message);
         Ok(())
     }
@@ -95,7 +95,7 @@ impl Encoder {
             self.nested = true;
         }
         write_boundary(&self.attachments, out);
-        write_headers(headers, "content-type", out)
+        write_headers(headers, "content-type: ", out)
     }
 
     /// The signature, behind the hash chain parts that a batch signature needs. Closes the attachments.
@@ -182,7 +182,7 @@ pub(super) fn write_closing(boundary: &str, out: &mut Vec<u8>) {
     }
 }
 
-/// Writes part headers and the empty line behind them.
+/// Writes part headers and the empty line behind them. `content_type_name` is what stands in front of the content type.
 pub(super) fn write_headers(
     headers: &PartHeaders,
     content_type_name: &str,
@@ -191,9 +191,12 @@ pub(super) fn write_headers(
     let content_type = headers
         .content_type
         .iter()
-        .map(|value| (content_type_name, value));
-    for (name, value) in content_type.chain(headers.others.iter().map(|(name, value)| (name.as_str(), value)))
-    {
+        .map(|value| (content_type_name, "", value));
+    let others = headers
+        .others
+        .iter()
+        .map(|(name, value)| (name.as_str(), ": ", value));
+    for (name, colon, value) in content_type.chain(others) {
         if format!("{name}{value}")
             .chars()
             .any(|c| c.is_control() && c != '\t')
@@ -201,7 +204,7 @@ pub(super) fn write_headers(
             return Err(TransportError::InvalidHeader);
         }
         out.extend_from_slice(name.as_bytes());
-        out.extend_from_slice(b": ");
+        out.extend_from_slice(colon.as_bytes());
         out.extend_from_slice(&to_http_value(value));
         out.extend_from_slice(b"\r\n");
     }

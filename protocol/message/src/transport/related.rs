@@ -157,20 +157,30 @@ fn check_soap_type(headers: &PartHeaders) -> Result<(), TransportError> {
 
 /// Writes `multipart/related` anew with the boundary of the original message, so that the original content type fits
 /// (wire.md 1.6: `x-original-content-type`).
+///
+/// The content types of parts are written as the reference writes them, in lower case and, in a message with
+/// attachments, without a space behind the colon: tools look for exactly that (ecosystem.md 2.1).
 #[derive(Debug)]
 pub struct RelatedEncoder {
     boundary: String,
+    content_type_name: &'static str,
     in_part: bool,
 }
 
 impl RelatedEncoder {
-    /// An encoder for a message with the original content type.
+    /// An encoder for a message with the original content type, which has attachments or not.
     ///
     /// # Errors
     /// When it has no boundary.
-    pub fn new(original: &ContentType) -> Result<Self, TransportError> {
+    pub fn new(original: &ContentType, has_attachments: bool) -> Result<Self, TransportError> {
+        let content_type_name = if has_attachments {
+            "content-type:"
+        } else {
+            "content-type: "
+        };
         Ok(Self {
             boundary: original.boundary()?.to_owned(),
+            content_type_name,
             in_part: false,
         })
     }
@@ -186,7 +196,7 @@ impl RelatedEncoder {
             write_first_boundary(&self.boundary, out);
             self.in_part = true;
         }
-        write_headers(headers, "Content-Type", out)
+        write_headers(headers, self.content_type_name, out)
     }
 
     /// The closing boundary.
@@ -226,7 +236,7 @@ mod tests {
 
     #[test]
     fn reads_what_it_writes() {
-        let mut encoder = RelatedEncoder::new(&ContentType::parse(TYPE).unwrap()).unwrap();
+        let mut encoder = RelatedEncoder::new(&ContentType::parse(TYPE).unwrap(), true).unwrap();
         let mut out = Vec::new();
         for (content_type, body) in [("text/xml; charset=UTF-8", "<x/>"), ("a/b", "one"), ("a/b", "")] {
             encoder
@@ -238,11 +248,26 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         assert!(
             text.starts_with(
-                "--jetty 1\r\nContent-Type: text/xml; charset=UTF-8\r\n\r\n<x/>\r\n--jetty 1\r\n"
+                "--jetty 1\r\ncontent-type:text/xml; charset=UTF-8\r\n\r\n<x/>\r\n--jetty 1\r\n"
             )
         );
         assert!(text.ends_with("\r\n\r\n\r\n--jetty 1--\r\n"));
         assert_eq!(read(&text).unwrap(), ["<x/>", "1:one", "2:"]);
+    }
+
+    #[test]
+    fn a_lone_soap_part_has_a_space_behind_the_colon() {
+        let mut encoder = RelatedEncoder::new(&ContentType::parse(TYPE).unwrap(), false).unwrap();
+        let headers = PartHeaders {
+            others: vec![("Content-ID".into(), "<a>".into())],
+            ..PartHeaders::with_content_type("text/xml")
+        };
+        let mut out = Vec::new();
+        encoder.start_part(&headers, &mut out).unwrap();
+        assert_eq!(
+            out,
+            b"--jetty 1\r\ncontent-type: text/xml\r\nContent-ID: <a>\r\n\r\n"
+        );
     }
 
     #[test]
