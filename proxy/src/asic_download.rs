@@ -17,7 +17,6 @@ pub mod stream;
 pub mod verification_conf;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use storage::message_log::ReadError;
 use time::OffsetDateTime;
@@ -25,14 +24,14 @@ use time::OffsetDateTime;
 use crate::client_proxy::authenticate::{AuthenticateError, authenticate};
 use crate::http::{BodyLength, HttpError, Request, Responder, ResponseHead};
 use crate::message_log::time_stamping::TimeStampError;
+use crate::slots::{Slot, Slots};
 use crate::worker_state::WorkerState;
 
 use query::{AsicQuery, QueryError};
 use stream::{Download, Piece};
 
 /// Downloads under way in the whole process; one more is refused.
-const MAX_DOWNLOADS: usize = 16;
-static DOWNLOADS: AtomicUsize = AtomicUsize::new(0);
+static DOWNLOADS: Slots = Slots::new(16);
 
 /// Why there is nothing to download. The texts are the reference's, sent as plain text.
 #[derive(Debug, thiserror::Error)]
@@ -158,24 +157,8 @@ async fn refuse(error: &DownloadError, responder: &mut Responder) -> Result<(), 
     responder.send_full(&head, error.to_string()).await
 }
 
-/// The right to one download, until it is dropped.
-#[derive(Debug)]
-pub struct Slot(());
-
 fn slot() -> Result<Slot, DownloadError> {
-    let taken = DOWNLOADS.fetch_add(1, Ordering::Relaxed);
-    let slot = Slot(());
-    if taken < MAX_DOWNLOADS {
-        Ok(slot)
-    } else {
-        Err(DownloadError::Busy)
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        DOWNLOADS.fetch_sub(1, Ordering::Relaxed);
-    }
+    DOWNLOADS.take().ok_or(DownloadError::Busy)
 }
 
 #[cfg(test)]

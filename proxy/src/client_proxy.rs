@@ -1,10 +1,11 @@
 //! Requests of our information systems, from accepting to answering (wire.md 6.1).
 //!
-//! The path alone tells REST, downloads and SOAP apart (wire.md 1.2). Then: global configuration valid → own
+//! The path alone tells REST, downloads, the list of clients and SOAP apart (wire.md 1.2). Then: global configuration valid → own
 //! authentication certificate → message → sender ([`authenticate`]) → servers of the provider ([`route`]) → connection
 //! → outgoing → incoming → answer ([`respond`]).
 
 pub mod authenticate;
+pub mod list_clients;
 mod receive;
 pub mod respond;
 mod rest;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use protocol_message::identifier::{ClientId, SecurityServerId};
+use protocol_message::metadata::LIST_CLIENTS;
 use protocol_message::rest::REST_PATH_PREFIX;
 use protocol_message::transport::header;
 use time::OffsetDateTime;
@@ -61,6 +63,7 @@ impl Handler for ClientProxy {
             ("GET", "/asic" | "/verificationconf") => {
                 crate::asic_download::serve(&self.0, &request, responder).await
             }
+            ("GET", LIST_CLIENTS) => list_clients::serve(&self.0, &request, responder).await,
             _ => self.soap(&request, body, responder).await,
         }
     }

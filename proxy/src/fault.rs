@@ -75,6 +75,8 @@ fn code(error: &ExchangeError) -> FaultCode {
         ExchangeError::InconsistentResponse(_) => FaultCode::INCONSISTENT_RESPONSE.in_service(),
         ExchangeError::Authorize(error) => error.fault_code().into(),
         ExchangeError::Call(error) => error.fault_code().into(),
+        ExchangeError::Metadata(error) => error.fault_code().into(),
+        ExchangeError::ListClients(error) => error.fault_code().into(),
         ExchangeError::Sign(error) => sign_code(error),
         ExchangeError::Log(error) => error.fault_code().into(),
         ExchangeError::Spool(_) | ExchangeError::WhileSending(_) => FaultCode::IO_ERROR,

@@ -1,10 +1,12 @@
 //! Requests of other security servers, from accepting to answering (wire.md 6.2).
 //!
 //! POST → global configuration valid → version → digest algorithm → message with its OCSP responses → who calls
-//! ([`peer`]) → message complete → access ([`authorize`]) → signature → log → service ([`call`]) → outgoing.
+//! ([`peer`]) → message complete → access ([`authorize`]) → signature → log → service ([`call`]) → outgoing. What a
+//! provider tells of its services ([`metadata`]) is answered here, without access and call.
 
 pub mod authorize;
 pub mod call;
+pub mod metadata;
 pub mod peer;
 mod rest;
 mod soap;

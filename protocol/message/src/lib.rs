@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`identifier`] | clients, services, security servers, groups | 1.4, 1.6 |
 //! | [`fault`] | fault codes, SOAP faults, REST error bodies | 1.5, 1.7, 1.8 |
+//! | [`metadata`] | lists of clients and services, descriptions of services | 1.2 (features.md 5) |
 //! | [`rest`] | request and response parts, request hash, endpoint matching | 1.4, 6.1, 6.2 |
 //! | [`soap`] | header reading by streaming, request hash insertion | 1.6, 1.7 |
 //! | [`transport`] | the multipart message between servers, and multipart/related beside it | 2.2, 2.3 |
@@ -15,6 +16,7 @@
 
 pub mod fault;
 pub mod identifier;
+pub mod metadata;
 pub mod rest;
 pub mod soap;
 pub mod transport;

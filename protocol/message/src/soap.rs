@@ -11,15 +11,19 @@ mod envelope;
 mod fault;
 mod filtered;
 mod header;
+mod metadata;
 mod names;
 mod request_hash;
+mod wsdl;
 mod xml;
 
 pub use action::validate_soap_action;
 pub use consistency::{check_consistency, check_request_hash};
 pub use filtered::filtered_message;
 pub use header::{RequestHash, SoapHeader};
+pub use metadata::{WsdlQuery, methods_response, wsdl_query, wsdl_response};
 pub use request_hash::{Recoded, message_hash, with_request_hash};
+pub use wsdl::hide_endpoints;
 
 use crate::fault::Fault;
 use crate::identifier::{ClientId, IdentifierError};

@@ -1,10 +1,9 @@
 //! The parameters of `/asic` (wire.md 4.4).
 
-use std::borrow::Cow;
-
-use percent_encoding::percent_decode_str;
 use protocol_message::identifier::ClientId;
 use storage::message_log::Direction;
+
+use crate::query_string::{decode, pairs};
 
 /// Why parameters are refused. The texts are the reference's, with its two spaces.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,13 +81,6 @@ impl AsicQuery {
     }
 }
 
-/// Names and values as they stand.
-fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query
-        .split('&')
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-}
-
 fn has(query: &str, name: &str) -> bool {
     pairs(query).any(|(found, _)| found == name)
 }
@@ -104,16 +96,6 @@ fn parameter(query: &str, name: &'static str) -> Result<Option<String>, QueryErr
         .find(|(found, _)| *found == name)
         .map(|(_, value)| decode(value));
     value.transpose().map_err(|_| QueryError::Malformed(name))
-}
-
-/// As `application/x-www-form-urlencoded` has it: `+` is a space.
-fn decode(value: &str) -> Result<String, std::str::Utf8Error> {
-    let spaced = if value.contains('+') {
-        Cow::Owned(value.replace('+', " "))
-    } else {
-        Cow::Borrowed(value)
-    };
-    percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned)
 }
 
 fn encode(part: &str) -> String {

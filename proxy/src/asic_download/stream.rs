@@ -4,8 +4,9 @@ use std::io::{self, Write};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{DownloadError, Slot};
+use super::DownloadError;
 use crate::http::ResponseHead;
+use crate::slots::Slot;
 
 /// Size of a piece.
 const PIECE: usize = 64 * 1024;

@@ -9,11 +9,13 @@ use protocol_signature::verify::VerifyError;
 use super::log::LogFailure;
 use super::sign::SignError;
 use crate::client_proxy::authenticate::AuthenticateError;
+use crate::client_proxy::list_clients::ListClientsError;
 use crate::client_proxy::route::RouteError;
 use crate::http::{BodyError, HttpError};
 use crate::peers::PeerError;
 use crate::server_proxy::authorize::AuthorizeError;
 use crate::server_proxy::call::CallError;
+use crate::server_proxy::metadata::MetadataError;
 use crate::server_proxy::peer::PeerRejected;
 use crate::snapshot::Outdated;
 use crate::spool::SpoolError;
@@ -98,6 +100,12 @@ pub enum ExchangeError {
     /// The service can't be called.
     #[error(transparent)]
     Call(#[from] CallError),
+    /// There are no metadata to give.
+    #[error(transparent)]
+    Metadata(#[from] MetadataError),
+    /// There are no clients to list.
+    #[error(transparent)]
+    ListClients(#[from] ListClientsError),
     /// No signature can be made.
     #[error(transparent)]
     Sign(#[from] SignError),

@@ -21,16 +21,31 @@ pub struct SoapPart {
 
 /// A message whose SOAP part was read and whose attachments, if any, are still to come.
 #[derive(Debug)]
-pub struct SoapSource<'b> {
-    body: &'b mut Body,
-    attachments: Option<Attachments>,
-}
+pub struct SoapSource<'b>(Attachments<'b>);
 
 #[derive(Debug)]
-struct Attachments {
-    decoder: RelatedDecoder,
-    /// What was received behind the SOAP part.
-    rest: Bytes,
+enum Attachments<'b> {
+    /// There are none.
+    None,
+    /// They are being received.
+    Received {
+        body: &'b mut Body,
+        decoder: Box<RelatedDecoder>,
+        /// What was received behind the SOAP part.
+        rest: Bytes,
+    },
+    /// There is one, made here.
+    Own(PartHeaders, Bytes),
+}
+
+impl SoapSource<'static> {
+    /// A message that was made here, with this attachment or with none.
+    #[must_use]
+    pub fn own(attachment: Option<(PartHeaders, Bytes)>) -> Self {
+        Self(attachment.map_or(Attachments::None, |(headers, bytes)| {
+            Attachments::Own(headers, bytes)
+        }))
+    }
 }
 
 impl<'b> SoapSource<'b> {
@@ -55,10 +70,7 @@ impl<'b> SoapSource<'b> {
                 content_type,
                 bytes: bytes.into(),
             },
-            Self {
-                body,
-                attachments: None,
-            },
+            Self(Attachments::None),
         ))
     }
 
@@ -75,25 +87,18 @@ impl<'b> SoapSource<'b> {
             if let Some(Event::Small(part)) = event {
                 chunk.advance(chunk.len() - left);
                 let part = soap_part(part.headers, part.bytes)?;
-                return Ok((
-                    part,
-                    Self {
-                        body,
-                        attachments: Some(Attachments { decoder, rest: chunk }),
-                    },
-                ));
+                let attachments = Attachments::Received {
+                    body,
+                    decoder: Box::new(decoder),
+                    rest: chunk,
+                };
+                return Ok((part, Self(attachments)));
             }
         }
         match decoder.finish()? {
             Some(Event::Small(part)) => {
                 let part = soap_part(part.headers, part.bytes)?;
-                Ok((
-                    part,
-                    Self {
-                        body,
-                        attachments: None,
-                    },
-                ))
+                Ok((part, Self(Attachments::None)))
             }
             _ => Err(TransportError::MissingSoap.into()),
         }
@@ -110,11 +115,18 @@ impl<'b> SoapSource<'b> {
         out: &mut BodyWriter,
         fault: fn(ExchangeError) -> ExchangeError,
     ) -> Result<(), ExchangeError> {
-        let Some(Attachments { mut decoder, rest }) = self.attachments else {
-            return Ok(());
+        let (body, mut decoder, rest) = match self.0 {
+            Attachments::None => return Ok(()),
+            Attachments::Received { body, decoder, rest } => (body, decoder, rest),
+            Attachments::Own(headers, bytes) => {
+                outgoing.start_attachment(out, &headers).await?;
+                outgoing.body(out, bytes).await?;
+                outgoing.end_body();
+                return Ok(());
+            }
         };
         forward(&mut decoder, &rest, outgoing, out, fault).await?;
-        while let Some(chunk) = self.body.next_chunk().await {
+        while let Some(chunk) = body.next_chunk().await {
             let chunk = chunk.map_err(|error| fault(error.into()))?;
             forward(&mut decoder, &chunk, outgoing, out, fault).await?;
         }

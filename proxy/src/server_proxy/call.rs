@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use protocol_message::identifier::ServiceId;
+use protocol_message::identifier::{ClientId, ServiceId};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 
@@ -91,6 +91,17 @@ fn is_reset(error: &std::io::Error) -> bool {
     )
 }
 
+/// Whom a connection is made to.
+#[derive(Debug, Clone, Copy)]
+pub struct Callee<'a> {
+    /// The client whose information system it is.
+    pub provider: &'a ClientId,
+    /// Whether its TLS certificate must be one of that client's.
+    pub ssl_authentication: bool,
+    /// How long it may take to answer, and between any two pieces of its answer; `None`: for ever.
+    pub limit: Option<Duration>,
+}
+
 /// A connection to the service, its certificate checked where the service asks for that.
 ///
 /// # Errors
@@ -101,7 +112,25 @@ pub async fn connect(
     authorized: &Authorized<'_>,
     url: &ServiceUrl<'_>,
 ) -> Result<PooledConnection, CallError> {
-    let limit = Some(authorized.service().timeout).filter(|limit| !limit.is_zero());
+    let service = authorized.service();
+    let callee = Callee {
+        provider: &authorized.id().provider,
+        ssl_authentication: service.ssl_authentication,
+        limit: Some(service.timeout).filter(|limit| !limit.is_zero()),
+    };
+    connect_to(worker, snapshot, callee, url).await
+}
+
+/// A connection to an information system. Nothing that was received may be sent to it: that takes [`connect`].
+///
+/// # Errors
+/// [`CallError`] with the cause.
+pub(super) async fn connect_to(
+    worker: &WorkerState,
+    snapshot: &Snapshot,
+    callee: Callee<'_>,
+    url: &ServiceUrl<'_>,
+) -> Result<PooledConnection, CallError> {
     let addresses: Vec<SocketAddr> = snapshot
         .addresses_of(url.host)
         .into_iter()
@@ -110,16 +139,25 @@ pub async fn connect(
     if addresses.is_empty() {
         return Err(CallError::UnknownHost(url.host.to_owned()));
     }
-    let settings = ClientSettings::patient(limit);
+    let settings = ClientSettings::patient(callee.limit);
     let known = addresses
         .iter()
         .find_map(|address| worker.services.checkout(&key(*address, url, snapshot)));
     let mut connection = match known {
         Some(connection) => connection,
-        None => open(worker, snapshot, url, &addresses, limit.unwrap_or(NO_LIMIT)).await?,
+        None => {
+            open(
+                worker,
+                snapshot,
+                url,
+                &addresses,
+                callee.limit.unwrap_or(NO_LIMIT),
+            )
+            .await?
+        }
     };
     connection.set_settings(settings);
-    check_certificate(snapshot, authorized, url, &connection)?;
+    check_certificate(snapshot, callee, url, &connection)?;
     Ok(connection)
 }
 
@@ -169,11 +207,11 @@ fn key(address: SocketAddr, url: &ServiceUrl<'_>, snapshot: &Snapshot) -> PoolKe
 /// is not compared (wire.md 6.3).
 fn check_certificate(
     snapshot: &Snapshot,
-    authorized: &Authorized<'_>,
+    callee: Callee<'_>,
     url: &ServiceUrl<'_>,
     connection: &PooledConnection,
 ) -> Result<(), CallError> {
-    if !url.tls || !authorized.service().ssl_authentication {
+    if !url.tls || !callee.ssl_authentication {
         return Ok(());
     }
     let presented = connection
@@ -181,7 +219,7 @@ fn check_certificate(
         .tls
         .as_ref()
         .and_then(|tls| tls.certificates.first());
-    let provider = snapshot.server.client(&authorized.id().provider);
+    let provider = snapshot.server.client(callee.provider);
     let trusted = provider
         .zip(presented)
         .is_some_and(|(provider, leaf)| provider.certificates.contains(leaf.as_ref()));

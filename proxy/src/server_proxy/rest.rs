@@ -7,6 +7,7 @@ use storage::message_log::{Direction, LogReceipt, MessageKind};
 
 use super::authorize::{self, Authorized};
 use super::call::{self, CallError};
+use super::metadata::{self, rest::RestService};
 use super::{Exchange, peer};
 use crate::exchange::incoming::{Receiving, receive};
 use crate::exchange::log::{self, BodyLog, Entry};
@@ -22,31 +23,42 @@ pub(super) async fn serve(
     responder: &mut Responder,
 ) -> Result<(), ExchangeError> {
     let (request, received, body_log) = read(exchange, body).await?;
-    let target = (request.method().as_str(), request.service_path());
-    let authorized = authorize::rest(
-        &exchange.snapshot,
-        &exchange.globalconf,
-        request.client(),
-        request.service(),
-        target,
-    )?;
+    let answerer = answerer(exchange, &request)?;
     let verified = exchange.verify(received, request.client())?;
     let logged = log_request(exchange, &request, &verified, body_log).await?;
 
     let mut outgoing = exchange.start(responder, None).await?;
-    match answer(
-        exchange,
-        &authorized,
-        &request,
-        (&verified, &logged),
-        &mut outgoing,
-        responder.body(),
-    )
-    .await
-    {
+    let (accepted, out) = ((&verified, &logged), responder.body());
+    let answered = match answerer {
+        Answerer::Service(authorized) => {
+            answer(exchange, &authorized, &request, accepted, &mut outgoing, out).await
+        }
+        Answerer::Provider(service) => {
+            answer_metadata(exchange, service, &request, accepted, &mut outgoing, out).await
+        }
+    };
+    match answered {
         Ok((signature, logged)) => outgoing.finish(responder.body(), &signature, logged).await,
         Err(error) => Err(exchange.fail(responder, outgoing, error).await),
     }
+}
+
+/// Who answers a request.
+enum Answerer<'a> {
+    /// A service that the client may call.
+    Service(Authorized<'a>),
+    /// This server, for the provider: everybody may ask.
+    Provider(RestService),
+}
+
+fn answerer<'a>(exchange: &'a Exchange<'_>, request: &'a RequestPart) -> Result<Answerer<'a>, ExchangeError> {
+    if let Some(service) = RestService::of(request) {
+        return Ok(Answerer::Provider(service));
+    }
+    let target = (request.method().as_str(), request.service_path());
+    let (client, service) = (request.client(), request.service());
+    let authorized = authorize::rest(&exchange.snapshot, &exchange.globalconf, client, service, target)?;
+    Ok(Answerer::Service(authorized))
 }
 
 /// Receives the message; who sends it is decided as soon as the request part is there.
@@ -154,12 +166,48 @@ async fn answer(
     out.flush().await?;
     drop(connection);
 
+    seal(exchange, request, &response, outgoing, (body_log, has_body)).await
+}
+
+/// Answers for the provider, signs and logs it.
+async fn answer_metadata(
+    exchange: &Exchange<'_>,
+    service: RestService,
+    request: &RequestPart,
+    (verified, logged): (&Verified<Received>, &LogReceipt),
+    outgoing: &mut Outgoing,
+    out: &mut BodyWriter,
+) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+    tracing::trace!(record = %logged.id(), ?service, "answering for the provider");
+    let process = &exchange.worker.process;
+    let answer = metadata::rest::answer(exchange, service, request).await?;
+    let head = ResponseHead::new(200).with("Content-Type", answer.content_type);
+    let response = response_part(exchange, request, verified, &head)?;
+    outgoing.rest_response(out, response.to_bytes()).await?;
+    let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
+    outgoing.start_rest_body(out).await?;
+    body_log.append(answer.body.clone()).await?;
+    outgoing.body(out, answer.body).await?;
+    outgoing.end_body();
+    out.flush().await?;
+    seal(exchange, request, &response, outgoing, (body_log, true)).await
+}
+
+/// Signs and logs the response.
+async fn seal(
+    exchange: &Exchange<'_>,
+    request: &RequestPart,
+    response: &ResponsePart,
+    outgoing: &Outgoing,
+    body: (BodyLog, bool),
+) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+    let process = &exchange.worker.process;
     let context = exchange.signing(&request.service().provider)?;
     let signature = sign::sign(&process.signer, &context, outgoing.digests()).await?;
     let entry = entry(exchange, request, Direction::Response);
     let whole = || Bytes::copy_from_slice(response.to_bytes());
     let content = (whole, || response.filtered().into());
-    let logged = log::rest(process, entry, content, &signature, (body_log, has_body)).await?;
+    let logged = log::rest(process, entry, content, &signature, body).await?;
     Ok((signature, logged))
 }
 

@@ -10,6 +10,7 @@ use storage::message_log::{Direction, LogReceipt, MessageKind};
 
 use super::authorize::{self, Authorized};
 use super::call::{self, CallError};
+use super::metadata::{self, soap::SoapService};
 use super::{Exchange, peer};
 use crate::exchange::incoming::{Receiving, receive};
 use crate::exchange::log::{self, BodyLog, Entry};
@@ -27,27 +28,75 @@ pub(super) async fn serve(
 ) -> Result<(), ExchangeError> {
     validate_soap_action(exchange.header(header::ORIGINAL_SOAP_ACTION))?;
     let (request, received) = read(exchange, body).await?;
+    match SoapService::of(&request.header.service) {
+        Some(service) => serve_metadata(exchange, service, (&request, received), responder).await,
+        None => serve_service(exchange, (&request, received), responder).await,
+    }
+}
+
+/// Calls the service.
+async fn serve_service(
+    exchange: &Exchange<'_>,
+    (request, received): (&SoapMessage, Received),
+    responder: &mut Responder,
+) -> Result<(), ExchangeError> {
     let (client, service) = (&request.header.client, &request.header.service);
     let authorized = authorize::soap(&exchange.snapshot, &exchange.globalconf, client, service)?;
-    let verified = exchange.verify(received, client)?;
-    let content = SoapContent::new(verified, exchange.header(header::ORIGINAL_CONTENT_TYPE))?;
-    let logged = log_request(exchange, &request, &content).await?;
-
+    let (content, logged) = accept(exchange, request, received).await?;
     let (mut connection, head) = call(exchange, &authorized, (&content, &logged))
         .await
         .map_err(ExchangeError::in_service)?;
     let mut outgoing = exchange
         .start(responder, head.headers.get("content-type"))
         .await?;
-    match answer(
-        exchange,
-        (&request, &content),
-        (&mut connection, &head),
-        &mut outgoing,
-        responder.body(),
-    )
-    .await
-    {
+    let answered = match open(&mut connection, &head).await {
+        Ok(opened) => {
+            let out = responder.body();
+            answer(exchange, (request, &content), opened, &mut outgoing, out).await
+        }
+        Err(error) => Err(error.in_service()),
+    };
+    finish(exchange, responder, outgoing, answered).await
+}
+
+/// Answers for the provider.
+async fn serve_metadata(
+    exchange: &Exchange<'_>,
+    service: SoapService,
+    (request, received): (&SoapMessage, Received),
+    responder: &mut Responder,
+) -> Result<(), ExchangeError> {
+    let (content, logged) = accept(exchange, request, received).await?;
+    tracing::trace!(record = %logged.id(), ?service, "answering for the provider");
+    let part = content.received().message.as_ref();
+    let part = part.ok_or(ExchangeError::MissingSoap("Request"))?;
+    let own = metadata::soap::answer(exchange, service, (request, part)).await?;
+    let mut outgoing = exchange.start(responder, Some(&own.content_type)).await?;
+    let (opened, out) = ((own.part, own.source), responder.body());
+    let answered = answer(exchange, (request, &content), opened, &mut outgoing, out).await;
+    finish(exchange, responder, outgoing, answered).await
+}
+
+/// Verifies and logs the request.
+async fn accept(
+    exchange: &Exchange<'_>,
+    request: &SoapMessage,
+    received: Received,
+) -> Result<(SoapContent, LogReceipt), ExchangeError> {
+    let verified = exchange.verify(received, &request.header.client)?;
+    let content = SoapContent::new(verified, exchange.header(header::ORIGINAL_CONTENT_TYPE))?;
+    let logged = log_request(exchange, request, &content).await?;
+    Ok((content, logged))
+}
+
+/// Ends a response that was begun.
+async fn finish(
+    exchange: &Exchange<'_>,
+    responder: &mut Responder,
+    outgoing: Outgoing,
+    answered: Result<(SignatureParts, LogReceipt), ExchangeError>,
+) -> Result<(), ExchangeError> {
+    match answered {
         Ok((signature, logged)) => outgoing.finish(responder.body(), &signature, logged).await,
         Err(error) => Err(exchange.fail(responder, outgoing, error).await),
     }
@@ -174,15 +223,14 @@ async fn call(
     }
 }
 
-/// Reads the service's answer, inserts the request hash, streams it on, signs and logs it.
+/// Inserts the request hash into the answer, streams it on, signs and logs it.
 async fn answer(
     exchange: &Exchange<'_>,
     (request, content): (&SoapMessage, &SoapContent),
-    (connection, head): (&mut PooledConnection, &ResponseHead),
+    (part, source): (SoapPart, SoapSource<'_>),
     outgoing: &mut Outgoing,
     out: &mut BodyWriter,
 ) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
-    let (part, source) = open(connection, head).await.map_err(ExchangeError::in_service)?;
     let asked = content
         .received()
         .message

@@ -268,7 +268,8 @@ fn names(snapshot: &Snapshot) -> Vec<String> {
         .clients()
         .flat_map(|(_, client)| client.services());
     let services = clients.filter_map(|id| snapshot.server.service(id));
-    names.extend(services.filter_map(|service| crate::service_url::host_of(&service.url)));
+    let urls = services.flat_map(|service| [&service.url, &service.description_url]);
+    names.extend(urls.filter_map(|url| crate::service_url::host_of(url)));
     names.retain(|name| name.parse::<IpAddr>().is_err());
     names.sort();
     names.dedup();

@@ -29,6 +29,20 @@ impl Endpoint {
         }
     }
 
+    /// Whether this is the whole service.
+    #[must_use]
+    pub fn is_base(&self) -> bool {
+        self.method == BASE_METHOD && self.path == BASE_PATH
+    }
+
+    /// Whether who may call this endpoint hears of another one of the same service in `allowedMethods`.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        let method = self.method == BASE_METHOD || self.method.eq_ignore_ascii_case(&other.method);
+        let path = |pattern: &EndpointPattern| pattern.covers(&other.path);
+        method && (self.path == BASE_PATH || self.pattern.as_ref().is_some_and(path))
+    }
+
     pub(super) fn matches(&self, target: Target<'_>) -> bool {
         let method = self.method == BASE_METHOD
             || target

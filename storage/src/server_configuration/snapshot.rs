@@ -212,12 +212,12 @@ impl Snapshot {
 
     /// The parts of a service that a client may call; a client with none of them is not told of the service by
     /// `allowedMethods`.
-    pub fn allowed_endpoints<'a>(
+    pub fn allowed_endpoints<'a, 'q>(
         &'a self,
-        client: &'a ClientId,
-        service: &'a ServiceId,
-        in_global_group: &'a InGlobalGroup<'a>,
-    ) -> impl Iterator<Item = &'a Endpoint> {
+        client: &'q ClientId,
+        service: &'q ServiceId,
+        in_global_group: &'q InGlobalGroup<'q>,
+    ) -> impl Iterator<Item = &'a Endpoint> + use<'a, 'q> {
         self.client(&service.provider)
             .into_iter()
             .flat_map(move |provider| {

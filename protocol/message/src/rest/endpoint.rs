@@ -119,7 +119,18 @@ impl EndpointPattern {
     /// of them ends earlier the earlier it starts.
     #[must_use]
     pub fn matches(&self, path: &EndpointPath) -> bool {
-        let path = path.0.as_bytes();
+        self.matches_text(&path.0)
+    }
+
+    /// Whether the pattern matches another pattern as if that were a path: by this the reference tells which endpoints
+    /// of a service a client hears of (features.md 5).
+    #[must_use]
+    pub fn covers(&self, pattern: &str) -> bool {
+        self.matches_text(pattern)
+    }
+
+    fn matches_text(&self, path: &str) -> bool {
+        let path = path.as_bytes();
         let (mut tokens, mut rest) = (self.tokens.as_slice(), path);
         let mut retry: Option<(&[Token], &[u8])> = None;
         loop {

@@ -42,14 +42,18 @@ pub(super) fn read(text: &str) -> Result<(Content, Places), SoapError> {
     while let Some(node) = walker.next()? {
         envelope.take(node, walker.span())?;
     }
-    let has_declaration = text
-        .strip_prefix("<?xml")
-        .is_some_and(|rest| rest.starts_with([' ', '\t', '\r', '\n']));
-    if has_declaration {
-        envelope.places.declaration = text.find("?>").map(|end| 0..end.saturating_add(2));
-    }
+    envelope.places.declaration = declaration(text);
     let places = std::mem::take(&mut envelope.places);
     Ok((envelope.finish()?, places))
+}
+
+/// Where the XML declaration of a well-formed document stands, if it has one.
+pub(super) fn declaration(text: &str) -> Option<Range<usize>> {
+    let rest = text.strip_prefix("<?xml")?;
+    let end = text
+        .find("?>")
+        .filter(|_| rest.starts_with([' ', '\t', '\r', '\n']))?;
+    Some(0..end.saturating_add("?>".len()))
 }
 
 /// An element that is open.

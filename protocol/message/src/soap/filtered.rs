@@ -58,6 +58,11 @@ fn write_client(client: &ClientId, out: &mut String) {
 }
 
 fn write_service(service: &ServiceId, out: &mut String) {
+    service_into(service, ("xroad", "id"), out);
+}
+
+/// A service as the protocol writes it, with these prefixes for the two namespaces.
+pub(super) fn service_into(service: &ServiceId, prefixes: (&str, &str), out: &mut String) {
     let mut parts = client_parts(&service.provider);
     parts.push((names::SERVICE_CODE, &service.service_code));
     parts.extend(
@@ -66,7 +71,7 @@ fn write_service(service: &ServiceId, out: &mut String) {
             .as_deref()
             .map(|version| (names::SERVICE_VERSION, version)),
     );
-    write_group("service", "SERVICE", &parts, out);
+    group_into(("service", "SERVICE"), prefixes, &parts, out);
 }
 
 fn write_server(server: &SecurityServerId, out: &mut String) {
@@ -92,11 +97,22 @@ fn client_parts(client: &ClientId) -> Vec<(&'static str, &str)> {
 }
 
 fn write_group(name: &str, object_type: &str, parts: &[(&'static str, &str)], out: &mut String) {
-    out.push_str(&format!("<xroad:{name} id:objectType=\"{object_type}\">"));
+    group_into((name, object_type), ("xroad", "id"), parts, out);
+}
+
+fn group_into(
+    (name, object_type): (&str, &str),
+    (x_road, identifiers): (&str, &str),
+    parts: &[(&'static str, &str)],
+    out: &mut String,
+) {
+    out.push_str(&format!(
+        "<{x_road}:{name} {identifiers}:objectType=\"{object_type}\">"
+    ));
     for (part, value) in parts {
-        element_into(&format!("id:{part}"), value, out);
+        element_into(&format!("{identifiers}:{part}"), value, out);
     }
-    out.push_str(&format!("</xroad:{name}>"));
+    out.push_str(&format!("</{x_road}:{name}>"));
 }
 
 fn write_party(party: &RepresentedParty, out: &mut String) {

@@ -5,8 +5,18 @@ pub(super) const X_ROAD: &str = "http://x-road.eu/xsd/xroad.xsd";
 pub(super) const IDENTIFIERS: &str = "http://x-road.eu/xsd/identifiers";
 pub(super) const REPRESENTATION: &str = "http://x-road.eu/xsd/representation.xsd";
 
+/// Bindings of a WSDL to a network address (WSDL 1.1 3, 4; WSDL 1.1 Binding Extension for SOAP 1.2).
+pub(super) const WSDL_BINDINGS: [&str; 3] = [
+    "http://schemas.xmlsoap.org/wsdl/soap/",
+    "http://schemas.xmlsoap.org/wsdl/soap12/",
+    "http://schemas.xmlsoap.org/wsdl/http/",
+];
+
 /// All of them.
-pub(super) const KNOWN: [&str; 4] = [ENVELOPE, X_ROAD, IDENTIFIERS, REPRESENTATION];
+pub(super) const KNOWN: [&str; 7] = {
+    let [soap, soap12, http] = WSDL_BINDINGS;
+    [ENVELOPE, X_ROAD, IDENTIFIERS, REPRESENTATION, soap, soap12, http]
+};
 
 pub(super) const CLIENT: &str = "client";
 pub(super) const SERVICE: &str = "service";

@@ -2,11 +2,12 @@
 //! caller: one root, declared prefixes, known entities, legal characters and names, distinct attributes, no DOCTYPE.
 
 use super::{MAX_ATTRIBUTES, MAX_DEPTH, SoapError, names};
+use crate::transport::range_within;
 use quick_xml::XmlVersion;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::attributes::Attribute;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
-use quick_xml::name::{QName, ResolveResult};
+use quick_xml::name::{PrefixDeclaration, QName, ResolveResult};
 use quick_xml::reader::NsReader;
 use std::borrow::Cow;
 use std::ops::Range;
@@ -69,6 +70,19 @@ impl Element<'_> {
             .map(Cow::into_owned)
     }
 
+    /// The name with its prefix.
+    pub(super) fn qualified_name(&self) -> &str {
+        self.tag.name().into_inner()
+    }
+
+    /// Where in `text`, the document, the value of an attribute without namespace stands between its quotes.
+    pub(super) fn attribute_span(&self, name: &str, text: &str) -> Option<Range<usize>> {
+        let attributes = self.tag.attributes().flatten();
+        let mut named = attributes.filter(|attribute| attribute.key.0 == name);
+        let value = named.next()?.value;
+        range_within(text.as_bytes(), value.as_bytes())
+    }
+
     /// Every attribute but `except` as it stands in the document.
     pub(super) fn raw_attributes(&self, except: &str) -> String {
         let attributes = self
@@ -115,6 +129,15 @@ impl<'i> Walker<'i> {
     /// Where in the document the last node stands.
     pub(super) fn span(&self) -> Range<usize> {
         self.span.clone()
+    }
+
+    /// A prefix that stands for a namespace where the last node stands.
+    pub(super) fn prefix_of(&self, namespace: &str) -> Option<String> {
+        let mut bindings = self.reader.resolver().bindings();
+        bindings.find_map(|(declaration, bound)| match declaration {
+            PrefixDeclaration::Named(prefix) if bound.0 == namespace => Some(prefix.to_owned()),
+            _ => None,
+        })
     }
 
     /// The next node; none at the end of the document.
