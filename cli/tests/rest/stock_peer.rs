@@ -68,7 +68,7 @@ fn a_stock_server_calls_us_and_is_called() {
         let request = String::from_utf8_lossy(&server.request(number)).into_owned();
         assert!(request.starts_with("POST / HTTP/1.1\r\n"), "{request}");
         assert!(
-            request.contains("GET /r1/SANDBOX/ORG/3003/client/anything"),
+            request.contains("GET\r\n/r1/SANDBOX/ORG/3003/client/anything\r\n"),
             "{request}"
         );
     }
