@@ -75,6 +75,9 @@ enum Command {
         /// National set of values for the security servers' settings: ee, fi, is or fo
         #[arg(long)]
         preset: Option<Preset>,
+        /// How many security servers the provider has, with the same services on each
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
+        provider_servers: u8,
     },
     /// Show every process of an instance
     Status {
@@ -113,7 +116,20 @@ pub struct Folder {
 /// What could not be started, stopped or reached, and what it said last.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
-        Command::Up { folder, net, preset } => up(&folder, net, preset),
+        Command::Up {
+            folder,
+            net,
+            preset,
+            provider_servers,
+        } => {
+            let provider_servers = provider_servers.into();
+            let shape = up::Shape {
+                net,
+                preset,
+                provider_servers,
+            };
+            up(&folder, shape)
+        }
         Command::Status { folder, json } => status::show(&folder.folders()?, json),
         Command::Down(folder) => down(&folder.folders()?),
         Command::Join(arguments) => join::run(&arguments),
@@ -135,10 +151,10 @@ fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).or_unusable(|| format!("find {}", path.display()))
 }
 
-fn up(folder: &Folder, net: Net, preset: Option<Preset>) -> Result<(), Failure> {
+fn up(folder: &Folder, shape: up::Shape) -> Result<(), Failure> {
     let folders = folder.folders()?;
     let progress = Progress::new();
-    let description = up::up(&folders, net, preset, &progress)?;
+    let description = up::up(&folders, shape, &progress)?;
     progress.done();
     output::line(&format!(
         "The instance runs. Call its services at {}, for example:\n  curl -H 'X-Road-Client: {}' {}/r1/{}/echo/hello\n\

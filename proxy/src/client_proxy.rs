@@ -12,11 +12,12 @@ mod rest;
 pub mod route;
 mod soap;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
-use protocol_message::identifier::{ClientId, SecurityServerId};
+use protocol_message::identifier::{ClientId, SecurityServerId, ServiceId};
 use protocol_message::metadata::LIST_CLIENTS;
 use protocol_message::rest::REST_PATH_PREFIX;
 use protocol_message::transport::header;
@@ -48,6 +49,8 @@ struct Exchange<'a> {
     at: OffsetDateTime,
     /// Ties the parties' records together; fresh for each exchange.
     request_id: String,
+    /// What the transport message names as its `Host`, once a server is reached.
+    authority: RefCell<String>,
 }
 
 impl Handler for ClientProxy {
@@ -148,6 +151,7 @@ fn begin<'a>(worker: &'a WorkerState, request: &'a Request) -> Result<Exchange<'
         tls,
         at,
         request_id,
+        authority: RefCell::default(),
     })
 }
 
@@ -172,22 +176,25 @@ impl Exchange<'_> {
         )?)
     }
 
-    /// A connection to a server of the provider, verified to be one.
+    /// A connection to a server of the service's provider, verified to be one.
     async fn connect(
         &self,
-        provider: &ClientId,
+        service: &ServiceId,
         only: Option<&SecurityServerId>,
     ) -> Result<PooledConnection, ExchangeError> {
-        let hosts = route::route(&self.globalconf, provider, only)?;
+        let hosts = route::route(&self.globalconf, service, only)?;
         let destination = Destination {
             hosts: &hosts,
-            provider,
+            provider: &service.provider,
         };
         let trust = (&*self.globalconf, &*self.tls);
+        let process = &self.worker.process;
         let peers = &self.worker.peers;
-        Ok(peers
-            .connect(&self.worker.process, &self.snapshot, trust, destination, self.at)
-            .await?)
+        let connecting = peers.connect(process, &self.snapshot, trust, destination, self.at);
+        let connection = connecting.await?;
+        let authority = destination.authority(process.settings.proxy.server_port);
+        self.authority.replace(authority);
+        Ok(connection)
     }
 
     /// What the client's messages are signed with at this moment: the request may have taken so long to come that the
@@ -211,10 +218,10 @@ impl Exchange<'_> {
     }
 
     /// The head of the transport message (wire.md 2.1).
-    fn transport_head(&self, connection: &PooledConnection, content_type: String) -> RequestHead {
+    fn transport_head(&self, content_type: String) -> RequestHead {
         let original = self.request.head.headers.get("content-type").unwrap_or_default();
         RequestHead::new(Method::POST, "/")
-            .with("Host", connection.peer().address.to_string())
+            .with("Host", self.authority.borrow().clone())
             .with("content-type", content_type)
             .with(header::HASH_ALGORITHM, crate::exchange::DIGEST.name())
             .with(header::PROXY_VERSION, PROXY_VERSION)

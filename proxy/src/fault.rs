@@ -51,9 +51,10 @@ fn code(error: &ExchangeError) -> FaultCode {
         ExchangeError::Outdated(_) => FaultCode::GLOBAL_CONF_OUTDATED,
         ExchangeError::NoAuthenticationKey => FaultCode::SSL_AUTHENTICATION_FAILED,
         ExchangeError::Method(_) => FaultCode::INVALID_HTTP_METHOD,
-        ExchangeError::HashAlgorithm | ExchangeError::Randomness | ExchangeError::MissingContentType => {
-            FaultCode::INTERNAL_ERROR
-        }
+        ExchangeError::HashAlgorithm
+        | ExchangeError::Randomness
+        | ExchangeError::MissingContentType
+        | ExchangeError::NoVersion(_) => FaultCode::INTERNAL_ERROR,
         ExchangeError::ClientProxyVersion(_) => FaultCode::CLIENT_PROXY_VERSION_NOT_SUPPORTED,
         ExchangeError::Rest(error) => error.fault_code().into(),
         ExchangeError::Soap(error) => error.fault_code().into(),

@@ -22,6 +22,7 @@ pub mod asic_download;
 pub mod client_proxy;
 pub mod exchange;
 pub mod fault;
+mod host_name;
 pub mod http;
 pub mod message_log;
 pub mod metrics;

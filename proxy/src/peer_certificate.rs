@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use std::ops::RangeInclusive;
 
 use lru::LruCache;
-use protocol_message::identifier::ClientId;
+use protocol_message::identifier::{ClientId, SecurityServerId};
 use protocol_pki::certificate::{Certificate, CertificateError};
 use protocol_pki::digest::{Digest, DigestAlgorithm};
 use protocol_pki::ocsp::{OcspError, Response};
@@ -37,14 +37,22 @@ pub enum CertificateRejected {
     #[error("OCSP response is malformed: {0}")]
     OcspMalformed(#[source] OcspError),
     /// Its key usage is another one.
-    #[error("peer certificate is not an authentication certificate")]
+    #[error("Peer certificate is not an authentication certificate")]
     NotForAuthentication,
     /// Its chain or status is not good.
     #[error(transparent)]
     Status(#[from] StatusError),
-    /// It belongs to no server of the member.
-    #[error("Client '{0}' is not registered at the security server that the certificate belongs to")]
-    OtherServer(ClientId),
+    /// It belongs to a server, but to none of the member's.
+    #[error("Client '{}' is not registered at security server {}", client.to_typed(), server.to_typed())]
+    OtherServer {
+        /// Who should be registered there.
+        client: ClientId,
+        /// Whose certificate it is.
+        server: SecurityServerId,
+    },
+    /// It belongs to no server; its subject.
+    #[error("Authentication certificate {0} is not associated with any security server")]
+    NoServer(String),
 }
 
 impl CertificateRejected {
@@ -101,6 +109,27 @@ impl Presented {
             .map_err(StatusError::Chain)?;
         Ok(chain.without_anchor().to_vec())
     }
+
+    /// Whether the certificate belongs to a server that the member owns or is registered on.
+    ///
+    /// # Errors
+    /// [`CertificateRejected::OtherServer`] and [`CertificateRejected::NoServer`].
+    pub fn belongs_to(
+        &self,
+        member: &ClientId,
+        globalconf: &LoadedGlobalConf,
+    ) -> Result<(), CertificateRejected> {
+        if globalconf.auth_cert_matches_member(&self.leaf, member) {
+            return Ok(());
+        }
+        Err(match globalconf.server_by_auth_cert(&self.leaf) {
+            Some(server) => CertificateRejected::OtherServer {
+                client: member.clone(),
+                server: server.id.clone(),
+            },
+            None => CertificateRejected::NoServer(self.leaf.subject().to_string()),
+        })
+    }
 }
 
 /// Judgements of one worker.
@@ -119,7 +148,8 @@ impl Default for Judge {
 }
 
 impl Judge {
-    /// Whether a server with this certificate and these OCSP responses may speak for the member now.
+    /// Whether a server with this certificate and these OCSP responses may speak for the member now; how long chain and
+    /// OCSP responses are good.
     ///
     /// # Errors
     /// [`CertificateRejected`] with the cause.
@@ -130,22 +160,19 @@ impl Judge {
         member: &ClientId,
         globalconf: &LoadedGlobalConf,
         at: OffsetDateTime,
-    ) -> Result<(), CertificateRejected> {
+    ) -> Result<RangeInclusive<OffsetDateTime>, CertificateRejected> {
         let key = key(presented, responses, &member.instance, globalconf);
-        let known = self
-            .good
-            .borrow_mut()
-            .get(&key)
-            .is_some_and(|good| good.contains(&at));
-        if !known {
-            let until = status(presented, responses, &member.instance, globalconf, at)?;
-            self.good.borrow_mut().put(key, at..=until);
-        }
-        if globalconf.auth_cert_matches_member(&presented.leaf, member) {
-            Ok(())
-        } else {
-            Err(CertificateRejected::OtherServer(member.clone()))
-        }
+        let known = self.good.borrow_mut().get(&key).cloned();
+        let good = match known.filter(|good| good.contains(&at)) {
+            Some(good) => good,
+            None => {
+                let good = at..=status(presented, responses, &member.instance, globalconf, at)?;
+                self.good.borrow_mut().put(key, good.clone());
+                good
+            }
+        };
+        presented.belongs_to(member, globalconf)?;
+        Ok(good)
     }
 }
 

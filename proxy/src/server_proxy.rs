@@ -10,7 +10,7 @@ pub mod metadata;
 pub mod peer;
 mod rest;
 mod soap;
-mod version;
+pub(crate) mod version;
 
 use std::rc::Rc;
 use std::sync::Arc;

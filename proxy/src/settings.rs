@@ -15,6 +15,8 @@ use serde::Deserialize;
 use settings::parameter::Process;
 use settings::{Loaded, Preset, SettingsError};
 
+use crate::server_proxy::version;
+
 pub use exchange::ProxySettings;
 pub use limits::AntiDosSettings;
 pub use message_log::{ArchiveGrouping, MessageLogSettings};
@@ -70,7 +72,21 @@ impl Settings {
                 "a setting is ignored"
             );
         }
-        loaded.typed()
+        let settings: Self = loaded.typed()?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// What the table can't say of a value.
+    fn check(&self) -> Result<(), SettingsError> {
+        match &self.proxy.server_min_supported_client_version {
+            Some(version) if !version::is_one(version) => Err(SettingsError::OutOfBounds {
+                name: "[proxy] server-min-supported-client-version".to_owned(),
+                value: version.clone(),
+                expected: "a semantic version such as 7.6.0".to_owned(),
+            }),
+            _ => Ok(()),
+        }
     }
 }
 

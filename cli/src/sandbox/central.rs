@@ -72,7 +72,12 @@ fn registry(net: Net, servers: &[(&Server, &Certificate)]) -> Result<Value, Fail
     let operator = json!({
         "id": management, "name": "Instance Operator", "subsystem": [{"code": "management", "name": "Management"}],
     });
-    let members = servers.iter().map(|(server, _)| member(server));
+    let mut members = vec![operator];
+    for member in servers.iter().map(|(server, _)| member(server)) {
+        if !members.contains(&member) {
+            members.push(member);
+        }
+    }
     let entries = servers.iter().map(|(server, auth)| {
         entry(
             &server.member_id(),
@@ -91,7 +96,7 @@ fn registry(net: Net, servers: &[(&Server, &Certificate)]) -> Result<Value, Fail
             "provider": format!("{management}/management"),
         },
         "member_class": [{"code": MEMBER_CLASS, "description": "Organisations"}],
-        "member": (std::iter::once(operator).chain(members).collect::<Vec<_>>()),
+        "member": members,
         "security_server": entries.collect::<Vec<_>>(),
         "ca": [{
             "name": "Sandbox CA", "profile": "Ejbca", "certificate": pem("ca.pem")?,

@@ -42,7 +42,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         .ok_or_else(|| Failure::unusable("no free loopback network found"))?;
     stop_when_told(folders.clone())?;
     let progress = Progress::new();
-    let description = up::up(&folders, net, None, &progress)?;
+    let description = up::up(&folders, up::Shape::plain(net), &progress)?;
     progress.done();
     let told = tell(&description);
     process::stop(&folders, &process::on_file(&folders))?;

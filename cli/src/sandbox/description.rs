@@ -19,6 +19,9 @@ pub struct Description {
     pub consumer: SecurityServer,
     /// The security server of the service provider.
     pub provider: SecurityServer,
+    /// Further security servers of the provider, with the same services.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub more_providers: Vec<SecurityServer>,
     /// Trust services.
     pub trust: Trust,
     /// Where the global configuration is published, and where a copy of it lies.

@@ -20,7 +20,7 @@ use time::OffsetDateTime;
 
 use super::central::{self, Newcomer};
 use super::description::{Description, Service};
-use super::layout::{CONSUMER, Folders, INSTANCE, MEMBER_CLASS, PROVIDER};
+use super::layout::{CONSUMER, Folders, INSTANCE, MEMBER_CLASS};
 use super::trust::{self, Usage};
 use super::{files, signer, wait};
 use crate::failure::{Failure, OrUnusable};
@@ -180,8 +180,6 @@ fn grant(folders: &Folders, newcomer: &ClientId) -> Result<(), Failure> {
     let consumer: Subject = format!("client:{}", CONSUMER.subsystem_id())
         .parse()
         .or_unusable(doing)?;
-    let mut configuration =
-        ServerConfiguration::open(&folders.server_configuration(PROVIDER.name)).or_unusable(doing)?;
     let change = |document: &mut storage::server_configuration::Document| {
         let endpoints = document
             .clients
@@ -191,7 +189,12 @@ fn grant(folders: &Folders, newcomer: &ClientId) -> Result<(), Failure> {
             endpoint.subjects.push(Subject::Client(newcomer.clone()));
         }
     };
-    configuration.edit(change).or_unusable(doing).map(drop)
+    for server in folders.providers() {
+        let mut configuration =
+            ServerConfiguration::open(&folders.server_configuration(server.name)).or_unusable(doing)?;
+        configuration.edit(change).or_unusable(doing)?;
+    }
+    Ok(())
 }
 
 fn write_trust(folders: &Folders, order: &Order<'_>) -> Result<(), Failure> {
@@ -205,9 +208,9 @@ fn write_trust(folders: &Folders, order: &Order<'_>) -> Result<(), Failure> {
     files::write(&order.out.join("anchor.xml"), anchor)
 }
 
-/// Whether both security servers of the sandbox have heard of the newcomer.
+/// Whether the security servers of the sandbox have heard of the newcomer.
 fn is_known(folders: &Folders, id: &SecurityServerId) -> Result<(), Failure> {
-    for server in [&CONSUMER, &PROVIDER] {
+    for server in std::iter::once(&CONSUMER).chain(folders.providers()) {
         let folder = folders.global_configuration(server.name);
         let doing = || format!("read the global configuration of {}", server.name);
         let conf =

@@ -149,6 +149,24 @@ pub const PROVIDER: Server = Server {
     host: 20,
 };
 
+/// The security servers of the service provider, of which the first is always there: they offer the same services, so that
+/// there is something to choose from.
+pub const PROVIDERS: [Server; 3] = [
+    PROVIDER,
+    Server {
+        name: "provider2",
+        code: "provider2",
+        host: 21,
+        ..PROVIDER
+    },
+    Server {
+        name: "provider3",
+        code: "provider3",
+        host: 22,
+        ..PROVIDER
+    },
+];
+
 impl Server {
     /// `SANDBOX/ORG/1001`
     pub fn member_id(&self) -> String {
@@ -203,6 +221,14 @@ impl Folders {
     /// The folder of one server: `trust`, `central`, `consumer` or `provider`.
     pub fn server(&self, name: &str) -> PathBuf {
         self.root.join(name)
+    }
+
+    /// The provider's security servers that this sandbox has.
+    pub fn providers(&self) -> Vec<&'static Server> {
+        let there = PROVIDERS
+            .iter()
+            .filter(|server| self.server(server.name).exists());
+        there.collect()
     }
 
     /// What a process writes to its standard output and error.

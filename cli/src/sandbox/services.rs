@@ -105,8 +105,8 @@ pub fn consumer_configuration(net: Net) -> Value {
     configuration(net, &CONSUMER, json!([]), json!([]))
 }
 
-/// The server configuration of the provider's server.
-pub fn provider_configuration(net: Net) -> Value {
+/// The server configuration of one of the provider's servers.
+pub fn provider_configuration(net: Net, server: &Server) -> Value {
     let base = format!("http://{}:{}", net.service(), port::SERVICE);
     let mut descriptions: Vec<Value> = REST.iter().map(|rest| rest_description(&base, rest)).collect();
     let nobody = Rest {
@@ -123,7 +123,7 @@ pub fn provider_configuration(net: Net) -> Value {
         .map(|code| service(code, Some(VERSION), &format!("{base}/soap"), 60))
         .collect();
     descriptions.push(json!({"type": "WSDL", "url": format!("{base}/soap?wsdl"), "service": operations}));
-    configuration(net, &PROVIDER, json!(descriptions), json!(access_rights()))
+    configuration(net, server, json!(descriptions), json!(access_rights()))
 }
 
 fn configuration(net: Net, server: &Server, descriptions: Value, endpoints: Value) -> Value {
@@ -189,7 +189,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         for (name, value) in [
             ("c", consumer_configuration(Net::default())),
-            ("p", provider_configuration(Net::default())),
+            ("p", provider_configuration(Net::default(), &PROVIDER)),
         ] {
             let mut configuration = ServerConfiguration::open(&folder.path().join(name)).unwrap();
             let changes = configuration
@@ -202,7 +202,7 @@ mod tests {
     #[test]
     fn every_service_of_the_configuration_is_in_the_description() {
         let told = list();
-        let configuration = provider_configuration(Net::default());
+        let configuration = provider_configuration(Net::default(), &PROVIDER);
         let descriptions = configuration["client"][1]["service_description"]
             .as_array()
             .unwrap();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::description::Description;
-use super::layout::{CONSUMER, Folders, PROVIDER};
+use super::layout::{CONSUMER, Folders, PROVIDERS};
 use super::{central, process, security_server, trust};
 use crate::failure::Failure;
 use crate::output::{self, Table};
@@ -62,9 +62,10 @@ fn look(description: &Description, name: &str, pid: u32) -> ProcessStatus {
         _ if !running => None,
         trust::NAME => Some(trust::ready(net)),
         central::NAME => Some(central::ready(net)),
-        "consumer-proxy" => Some(security_server::is_healthy(net, &CONSUMER)),
-        "provider-proxy" => Some(security_server::is_healthy(net, &PROVIDER)),
-        _ => None,
+        _ => std::iter::once(&CONSUMER)
+            .chain(&PROVIDERS)
+            .find(|server| security_server::proxy_name(server) == name)
+            .map(|server| security_server::is_healthy(net, server)),
     };
     let health = asked.map(|answer| answer.map_or_else(|failure| failure.to_string(), |()| "ok".into()));
     ProcessStatus {

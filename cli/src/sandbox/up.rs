@@ -7,7 +7,7 @@ use std::time::Duration;
 use settings::Preset;
 
 use super::description::{Description, GlobalConfiguration};
-use super::layout::{CONSUMER, Folders, INSTANCE, Net, PROVIDER, Server, port};
+use super::layout::{CONSUMER, Folders, INSTANCE, Net, PROVIDER, PROVIDERS, Server, port};
 use super::progress::Progress;
 use super::{central, files, http, process, security_server, services, signer, trust, wait};
 use crate::failure::{Failure, OrUnusable};
@@ -25,27 +25,54 @@ const PROGRAMS: [&str; 6] = [
     "kiirtee-proxy",
 ];
 
-const SERVERS: [&Server; 2] = [&CONSUMER, &PROVIDER];
+/// What a new sandbox is to be like.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    /// Its loopback network.
+    pub net: Net,
+    /// National set of values for the security servers' settings.
+    pub preset: Option<Preset>,
+    /// How many security servers the provider has; one that is there already keeps what it has.
+    pub provider_servers: usize,
+}
+
+impl Shape {
+    /// Two security servers with the usual settings.
+    #[must_use]
+    pub const fn plain(net: Net) -> Self {
+        Self {
+            net,
+            preset: None,
+            provider_servers: 1,
+        }
+    }
+
+    /// As many of the provider's servers as are wanted, or as there are.
+    fn providers(self, folders: &Folders) -> Vec<&'static Server> {
+        if folders.provisioned().exists() {
+            return folders.providers();
+        }
+        PROVIDERS.iter().take(self.provider_servers.max(1)).collect()
+    }
+}
 
 /// Brings a sandbox up: makes what is not there yet, starts every process, waits until all are ready.
 ///
 /// # Errors
 /// What did not become ready, and the end of its log. Whatever was started is stopped again.
-pub fn up(
-    folders: &Folders,
-    net: Net,
-    preset: Option<Preset>,
-    progress: &Progress,
-) -> Result<Description, Failure> {
+pub fn up(folders: &Folders, shape: Shape, progress: &Progress) -> Result<Description, Failure> {
     for name in PROGRAMS {
         process::program(name)?;
     }
+    let net = shape.net;
+    let providers = shape.providers(folders);
+    let servers: Vec<&Server> = std::iter::once(&CONSUMER).chain(providers).collect();
     refuse_if_running(folders)?;
-    refuse_if_taken(net)?;
+    refuse_if_taken(net, &servers)?;
     refuse_if_unfinished(folders, net)?;
-    refuse_if_other(folders, preset)?;
+    refuse_if_other(folders, shape.preset)?;
     files::folder(folders.root())?;
-    match bring_up(folders, (net, preset), progress) {
+    match bring_up(folders, shape, &servers, progress) {
         Ok(description) => Ok(description),
         Err(failure) => {
             process::stop(folders, &process::on_file(folders))?;
@@ -103,8 +130,8 @@ fn refuse_if_other(folders: &Folders, preset: Option<Preset>) -> Result<(), Fail
 }
 
 /// Every address of the sandbox has to be free, or some of its servers would be somebody else's.
-fn refuse_if_taken(net: Net) -> Result<(), Failure> {
-    for address in addresses(net) {
+fn refuse_if_taken(net: Net, servers: &[&Server]) -> Result<(), Failure> {
+    for address in addresses(net, servers) {
         TcpListener::bind(address).or_unusable(|| {
             format!(
                 "listen at {address}; expected a free loopback network, choose another with --net 127.0.N"
@@ -116,11 +143,11 @@ fn refuse_if_taken(net: Net) -> Result<(), Failure> {
 
 /// Whether every address of the sandbox is free.
 pub fn is_free(net: Net) -> bool {
-    refuse_if_taken(net).is_ok()
+    refuse_if_taken(net, &[&CONSUMER, &PROVIDER]).is_ok()
 }
 
-fn addresses(net: Net) -> Vec<SocketAddr> {
-    let servers = SERVERS.into_iter().flat_map(|server| {
+fn addresses(net: Net, servers: &[&Server]) -> Vec<SocketAddr> {
+    let servers = servers.iter().flat_map(|server| {
         let ports = [
             port::CLIENT_HTTP,
             port::CLIENT_HTTPS,
@@ -140,9 +167,11 @@ fn addresses(net: Net) -> Vec<SocketAddr> {
 
 fn bring_up(
     folders: &Folders,
-    (net, preset): (Net, Option<Preset>),
+    shape: Shape,
+    servers: &[&Server],
     progress: &Progress,
 ) -> Result<Description, Failure> {
+    let net = shape.net;
     progress
         .step("starting trust services: certification authority, OCSP responder, time-stamping authority");
     trust::init(folders)?;
@@ -150,16 +179,17 @@ fn bring_up(
     ready(folders, trust::NAME, || trust::ready(net))?;
 
     progress.step("starting the signers, which hold all private keys");
-    for server in [central::NAME, CONSUMER.name, PROVIDER.name] {
+    let with_signer = || std::iter::once(central::NAME).chain(servers.iter().map(|server| server.name));
+    for server in with_signer() {
         signer::start(folders, server)?;
     }
-    for server in [central::NAME, CONSUMER.name, PROVIDER.name] {
+    for server in with_signer() {
         ready(folders, &signer::process_name(server), || {
             signer::open(folders, server).map(drop)
         })?;
     }
     if !folders.provisioned().exists() {
-        provision(folders, (net, preset), progress)?;
+        provision(folders, shape, servers, progress)?;
         files::write(&folders.provisioned(), net.to_string())?;
     }
 
@@ -168,26 +198,26 @@ fn bring_up(
     ready(folders, central::NAME, || central::ready(net))?;
 
     progress.step("starting configuration clients, and waiting for global configuration and OCSP responses");
-    for server in SERVERS {
+    for server in servers {
         security_server::start_confclient(folders, server)?;
     }
     start_service(folders, net)?;
-    for server in SERVERS {
+    for server in servers {
         let name = security_server::confclient_name(server);
         ready(folders, &name, || security_server::has_trust(folders, server))?;
     }
     ready(folders, "service", || service_ready(net))?;
 
     progress.step("starting the proxies");
-    for server in SERVERS {
+    for server in servers {
         security_server::start_proxy(folders, server)?;
     }
-    for server in SERVERS {
+    for server in servers {
         ready(folders, &security_server::proxy_name(server), || {
             security_server::is_healthy(net, server)
         })?;
     }
-    let description = describe(folders, net);
+    let description = describe(folders, net, servers);
     description.write(folders)?;
     Ok(description)
 }
@@ -195,29 +225,33 @@ fn bring_up(
 /// Keys and certificates, the registry of the central server, the configuration of the security servers.
 fn provision(
     folders: &Folders,
-    (net, preset): (Net, Option<Preset>),
+    shape: Shape,
+    servers: &[&Server],
     progress: &Progress,
 ) -> Result<(), Failure> {
+    let net = shape.net;
     progress.step("making keys in the signers and having them certified");
-    let consumer = signer::provision(folders, net, &CONSUMER)?;
-    let provider = signer::provision(folders, net, &PROVIDER)?;
+    let made: Result<Vec<_>, Failure> = servers
+        .iter()
+        .map(|server| Ok((*server, signer::provision(folders, net, server)?)))
+        .collect();
+    let made = made?;
     progress.step("registering members, servers and trust services at the central server");
-    central::provision(
-        folders,
-        net,
-        &[(&CONSUMER, &consumer.auth), (&PROVIDER, &provider.auth)],
-    )?;
-    let configurations = [
-        (&CONSUMER, &consumer, services::consumer_configuration(net)),
-        (&PROVIDER, &provider, services::provider_configuration(net)),
-    ];
-    for (server, certificates, configuration) in configurations {
-        security_server::prepare(folders, (net, preset), server, certificates, &configuration)?;
+    let entries: Vec<_> = made
+        .iter()
+        .map(|(server, certificates)| (*server, &certificates.auth))
+        .collect();
+    central::provision(folders, net, &entries)?;
+    for (server, certificates) in &made {
+        let configuration = match *server == &CONSUMER {
+            true => services::consumer_configuration(net),
+            false => services::provider_configuration(net, server),
+        };
+        security_server::prepare(folders, (net, shape.preset), server, certificates, &configuration)?;
     }
     Ok(())
 }
 
-/// Waits until a process is ready, or has ended, or patience has.
 fn ready(folders: &Folders, name: &str, look: impl Fn() -> Result<(), Failure>) -> Result<(), Failure> {
     let outcome = wait::until(PATIENCE, || match look() {
         Ok(()) => Ok(Ok(())),
@@ -260,7 +294,7 @@ fn service_ready(net: Net) -> Result<(), Failure> {
     http::get(&url, &[])?.good(&url).map(drop)
 }
 
-fn describe(folders: &Folders, net: Net) -> Description {
+fn describe(folders: &Folders, net: Net, servers: &[&Server]) -> Description {
     let processes: BTreeMap<String, u32> = process::on_file(folders).into_iter().collect();
     let central = central::urls(net);
     Description {
@@ -268,6 +302,11 @@ fn describe(folders: &Folders, net: Net) -> Description {
         net,
         consumer: security_server::describe(folders, net, &CONSUMER),
         provider: security_server::describe(folders, net, &PROVIDER),
+        more_providers: servers
+            .iter()
+            .skip(2)
+            .map(|server| security_server::describe(folders, net, server))
+            .collect(),
         trust: trust::urls(net),
         global_configuration: GlobalConfiguration {
             internal: central.internal,

@@ -46,9 +46,16 @@ pub struct Instance {
 impl Instance {
     /// Starts an instance on `127.0.<net>.*`; tests that may run at the same time take different numbers.
     pub fn up(net: u8) -> Self {
+        Self::up_with(net, &[])
+    }
+
+    /// The same with further arguments of `kiirtee sandbox up`.
+    pub fn up_with(net: u8, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let up = kiirtee()
-            .args(["sandbox", "up", "--net", &format!("127.0.{net}"), "--dir"])
+            .args(["sandbox", "up", "--net", &format!("127.0.{net}")])
+            .args(arguments)
+            .arg("--dir")
             .arg(folder.path())
             .output()
             .unwrap();

@@ -5,6 +5,8 @@
 //!   [`std::str::FromStr`], serde). A `/` or `%` inside a component is written `%2F` or `%25`, so that the form is lossless;
 //! * *encoded*: percent-encoded components joined by `/`, as in `X-Road-Client` and REST paths (wire.md 1.4);
 //! * *XML*: elements of the SOAP header ([`crate::soap`]).
+//!
+//! In the texts of faults the reference names the kind as well: `SERVER:EE/GOV/1/s1` (`to_typed`).
 
 mod client;
 pub mod percent;
@@ -113,6 +115,11 @@ fn join_encoded<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
         percent::encode_segment_into(part, &mut out);
     }
     out
+}
+
+/// Writes the form that the texts of faults use: the kind and the components as they are, nothing escaped.
+fn typed<'a>(kind: &str, parts: impl Iterator<Item = &'a str>) -> String {
+    format!("{kind}:{}", parts.collect::<Vec<_>>().join("/"))
 }
 
 /// Implements serde as the plain text form.

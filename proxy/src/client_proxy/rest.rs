@@ -17,7 +17,7 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
     let request = parse(exchange)?;
     exchange.authenticate(request.client())?;
     let mut connection = exchange
-        .connect(&request.service().provider, request.security_server())
+        .connect(request.service(), request.security_server())
         .await?;
     let sent = send(exchange, &request, body, &mut connection).await?;
     receive_answer(exchange, &request, &sent, &mut connection).await
@@ -64,7 +64,7 @@ async fn send(
 ) -> Result<Sent, ExchangeError> {
     let outgoing = Outgoing::new()?;
     let head = exchange
-        .transport_head(connection, outgoing.content_type())
+        .transport_head(outgoing.content_type())
         .with(header::MESSAGE_TYPE, "REST");
     let mut whole = None;
     let sending = connection.exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {

@@ -31,9 +31,9 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
     let read = read(exchange, body, content_type).await;
     let (part, message, source) = read.map_err(ExchangeError::by_client)?;
     exchange.authenticate(&message.header.client)?;
-    let provider = &message.header.service.provider;
+    let service = &message.header.service;
     let mut connection = exchange
-        .connect(provider, message.header.security_server.as_ref())
+        .connect(service, message.header.security_server.as_ref())
         .await?;
     let sent = send(exchange, (&part, &message), source, &mut connection).await?;
     receive_answer(exchange, (&part, &message), &sent, &mut connection).await
@@ -77,7 +77,7 @@ async fn send(
         .unwrap_or_default()
         .to_owned();
     let head = exchange
-        .transport_head(connection, outgoing.content_type())
+        .transport_head(outgoing.content_type())
         .with(header::ORIGINAL_SOAP_ACTION, action);
     let mut whole = false;
     let sending = connection.exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {

@@ -38,9 +38,12 @@ pub enum ExchangeError {
     /// No `x-hash-algorithm`, or an unknown one.
     #[error("Could not get hash algorithm identifier from message")]
     HashAlgorithm,
-    /// The peer is older than the operator accepts.
-    #[error("{0}")]
+    /// The peer is older than this version, the oldest that the operator accepts.
+    #[error("The minimum supported version for client security server is: {0} ")]
     ClientProxyVersion(String),
+    /// The peer's version is none, and the operator accepts not all.
+    #[error("Version [{0}] is not valid semver.")]
+    NoVersion(String),
     /// Not a REST message.
     #[error(transparent)]
     Rest(#[from] RestError),

@@ -29,7 +29,7 @@
 //!
 //! # A client
 //! ```ignore
-//! let (address, tcp) = race.connect(&addresses, Duration::from_secs(30)).await?;
+//! let (address, tcp) = race.select(&addresses, Duration::from_secs(30)).connect().await?;
 //! let stream = tls::handshake::connect(tcp, config, server_name, &pool, HANDSHAKE_LIMIT).await?;
 //! let connection = ClientConnection::new(stream, ClientSettings::default());
 //! ```

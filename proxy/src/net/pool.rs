@@ -134,7 +134,7 @@ impl Idle {
     }
 
     fn put(&mut self, key: PoolKey, connection: ClientConnection, settings: &PoolSettings) {
-        if self.count >= settings.max_idle {
+        if self.count >= settings.max_idle || settings.max_idle_per_key == 0 {
             return;
         }
         let queue = self.by_key.entry(key).or_default();
@@ -176,7 +176,7 @@ async fn sweep(shared: Weak<Shared>) {
 pub struct PooledConnection {
     pool: Weak<Shared>,
     key: PoolKey,
-    /// `None` only while being dropped.
+    /// `None` only while being dropped or discarded.
     connection: Option<ClientConnection>,
     reused: bool,
 }
@@ -187,6 +187,11 @@ impl PooledConnection {
     /// that the request may be repeated.
     pub fn is_reused(&self) -> bool {
         self.reused
+    }
+
+    /// Closes the connection, so that nobody gets it from the pool again.
+    pub fn discard(mut self) {
+        self.connection = None;
     }
 
     /// What the connection is pooled by.

@@ -1,5 +1,7 @@
-//! Connecting to the fastest of several addresses (wire.md 2.6): all at once, the first connected wins, and the
-//! winner of a set of addresses is remembered and tried alone first.
+//! Connecting to the fastest of several addresses (wire.md 2.6).
+//!
+//! All are connected at once and the first one wins. An address that turns out to be no good is left out and the selection
+//! repeated in less time. The winner of a set of addresses is remembered and tried alone first.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -46,7 +48,7 @@ pub enum ConnectError {
 /// By set of addresses, sorted: the winner and when it won.
 type Winners = HashMap<Box<[SocketAddr]>, (SocketAddr, Instant)>;
 
-/// Selects connections and remembers winners, for one worker.
+/// Remembers winners, for one worker.
 #[derive(Debug)]
 pub struct Race {
     memory: Duration,
@@ -60,7 +62,7 @@ impl Default for Race {
 }
 
 impl Race {
-    /// A race that remembers its winners for so long.
+    /// A race that remembers its winners for so long; with zero, not at all.
     pub fn new(memory: Duration) -> Self {
         Self {
             memory,
@@ -68,37 +70,21 @@ impl Race {
         }
     }
 
-    /// Connects to the fastest of the addresses, within `limit`. When the caller then finds the peer wanting, it
-    /// [forgets](Self::forget) the winner and repeats without that address, within [`repeat_limit`].
-    pub async fn connect(
-        &self,
-        addresses: &[SocketAddr],
-        limit: Duration,
-    ) -> Result<(SocketAddr, TcpStream), ConnectError> {
-        if let &[address] = addresses {
-            return connect_first(&[address], limit).await;
-        }
-        let set = sorted(addresses);
-        if let Some(winner) = self.winner(&set)
-            && let Ok(connected) = connect_first(&[winner], WINNER_LIMIT.min(limit)).await
-        {
-            return Ok(connected);
-        }
-        let connected = connect_first(addresses, limit).await?;
-        self.remember(set, connected.0);
-        Ok(connected)
-    }
-
-    /// Forgets the winner of a set of addresses.
-    pub fn forget(&self, addresses: &[SocketAddr]) {
-        self.winners.borrow_mut().remove(&sorted(addresses));
-    }
-
     /// The remembered winner of a set of addresses, which a caller may look for in its pool first.
     pub fn winner_of(&self, addresses: &[SocketAddr]) -> Option<SocketAddr> {
-        match addresses {
-            &[address] => Some(address),
-            _ => self.winner(&sorted(addresses)),
+        self.winner(&sorted(addresses))
+    }
+
+    /// Begins to look for an address that can be used; connecting to one may take `limit`.
+    pub fn select(&self, addresses: &[SocketAddr], limit: Duration) -> Selection<'_> {
+        let set = sorted(addresses);
+        Selection {
+            remembered: self.winner(&set),
+            left: by_lot(addresses),
+            race: self,
+            set,
+            limit,
+            whole_limit: limit,
         }
     }
 
@@ -108,18 +94,84 @@ impl Race {
         (since.elapsed() < self.memory).then_some(*winner)
     }
 
-    fn remember(&self, set: Box<[SocketAddr]>, winner: SocketAddr) {
+    fn remember(&self, set: &[SocketAddr], winner: SocketAddr) {
         let mut winners = self.winners.borrow_mut();
         if winners.len() >= MAX_REMEMBERED {
             winners.clear();
         }
-        winners.insert(set, (winner, Instant::now()));
+        winners.insert(set.into(), (winner, Instant::now()));
+    }
+
+    /// Forgets the winner, unless another exchange has found a better one since.
+    fn forget(&self, set: &[SocketAddr], winner: SocketAddr) {
+        let mut winners = self.winners.borrow_mut();
+        if winners.get(set).is_some_and(|(known, _)| *known == winner) {
+            winners.remove(set);
+        }
     }
 }
 
-/// The time for a repeated selection: half of what was, but no less than [`LEAST_REPEAT_LIMIT`].
-pub fn repeat_limit(limit: Duration) -> Duration {
-    (limit / 2).max(LEAST_REPEAT_LIMIT)
+/// One exchange's search for an address that can be used.
+#[derive(Debug)]
+pub struct Selection<'a> {
+    race: &'a Race,
+    /// What a winner is remembered for.
+    set: Box<[SocketAddr]>,
+    /// What was not left out yet.
+    left: Vec<SocketAddr>,
+    /// The winner of an earlier exchange, while it has not failed.
+    remembered: Option<SocketAddr>,
+    limit: Duration,
+    whole_limit: Duration,
+}
+
+impl Selection<'_> {
+    /// Connects to the remembered winner, or else to the fastest of the addresses that are left. The caller says then
+    /// whether the peer there is good ([`Self::keep`]) or not ([`Self::leave_out`]).
+    ///
+    /// # Errors
+    /// [`ConnectError`] when none of them can be connected: there is nothing left to try.
+    pub async fn connect(&mut self) -> Result<(SocketAddr, TcpStream), ConnectError> {
+        if let Some(winner) = self.remembered {
+            match connect_first(&mut vec![winner], WINNER_LIMIT).await {
+                Ok(connected) => return Ok(connected),
+                Err(error) => {
+                    tracing::warn!(address = %winner, %error, "the fastest address of before is left out");
+                    self.leave_out(winner);
+                }
+            }
+        }
+        connect_first(&mut self.left, self.limit).await
+    }
+
+    /// How long what follows on connecting may take, the TLS handshake above all.
+    #[must_use]
+    pub const fn limit(&self) -> Duration {
+        match self.remembered {
+            Some(_) => WINNER_LIMIT,
+            None => self.limit,
+        }
+    }
+
+    /// The address is good; among several, it is remembered as the winner.
+    pub fn keep(self, address: SocketAddr) {
+        if self.set.len() > 1 && self.remembered.is_none() {
+            self.race.remember(&self.set, address);
+        }
+    }
+
+    /// The address is no good; whether others are left. After a remembered winner the selection begins with all the
+    /// time there is, after any other it is repeated in half of it.
+    pub fn leave_out(&mut self, address: SocketAddr) -> bool {
+        self.left.retain(|left| *left != address);
+        if self.remembered.take_if(|winner| *winner == address).is_some() {
+            self.race.forget(&self.set, address);
+            self.limit = self.whole_limit;
+        } else {
+            self.limit = (self.limit / 2).max(LEAST_REPEAT_LIMIT);
+        }
+        !self.left.is_empty()
+    }
 }
 
 fn sorted(addresses: &[SocketAddr]) -> Box<[SocketAddr]> {
@@ -128,24 +180,38 @@ fn sorted(addresses: &[SocketAddr]) -> Box<[SocketAddr]> {
     set
 }
 
+/// Begins with an address drawn by lot: where several connect at the same moment, the first one looked at wins.
+fn by_lot(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
+    let mut drawn = addresses.to_vec();
+    let mut random = [0; 2];
+    if drawn.len() > 1 && aws_lc_rs::rand::fill(&mut random).is_ok() {
+        let start = usize::from(u16::from_ne_bytes(random)) % drawn.len();
+        drawn.rotate_left(start);
+    }
+    drawn
+}
+
 type Attempt = Pin<Box<dyn Future<Output = (SocketAddr, io::Result<TcpStream>)>>>;
 
-/// Connects to all addresses at once and keeps the first connection, within `limit`.
+/// Connects to all addresses at once and keeps the first connection, within `limit`. Addresses that fail meanwhile are
+/// taken out.
 pub async fn connect_first(
-    addresses: &[SocketAddr],
+    addresses: &mut Vec<SocketAddr>,
     limit: Duration,
 ) -> Result<(SocketAddr, TcpStream), ConnectError> {
-    if addresses.is_empty() || addresses.len() > MAX_ADDRESSES {
+    let count = addresses.len();
+    if addresses.is_empty() || count > MAX_ADDRESSES {
         return Err(ConnectError::NoAddress);
     }
     let mut attempts: Vec<Attempt> = addresses.iter().map(|address| attempt(*address)).collect();
-    let mut last_failure = None;
-    let first = poll_fn(|context| poll_attempts(&mut attempts, &mut last_failure, context));
+    let mut failed = Vec::new();
+    let first = poll_fn(|context| poll_attempts(&mut attempts, &mut failed, context));
     let connected = monoio::time::timeout(limit, first).await;
-    match (connected, last_failure) {
+    addresses.retain(|address| failed.iter().all(|(failed, _)| failed != address));
+    match (connected, failed.pop()) {
         (Ok(Some(connected)), _) => Ok(connected),
         (Ok(None), Some((address, error))) => Err(ConnectError::Failed { address, error }),
-        _ => Err(ConnectError::TimedOut(addresses.len())),
+        _ => Err(ConnectError::TimedOut(count)),
     }
 }
 
@@ -156,7 +222,7 @@ fn attempt(address: SocketAddr) -> Attempt {
 /// The first connection, or `None` when all attempts failed.
 fn poll_attempts(
     attempts: &mut Vec<Attempt>,
-    last_failure: &mut Option<(SocketAddr, io::Error)>,
+    failed: &mut Vec<(SocketAddr, io::Error)>,
     context: &mut Context<'_>,
 ) -> Poll<Option<(SocketAddr, TcpStream)>> {
     let mut connected = None;
@@ -167,7 +233,7 @@ fn poll_attempts(
             false
         }
         Poll::Ready((address, Err(error))) => {
-            *last_failure = Some((address, error));
+            failed.push((address, error));
             false
         }
     });

@@ -20,10 +20,6 @@ use crate::net::local::Lock;
 use crate::net::{ConnectError, Stream, race};
 use crate::snapshot::{Keys, LoadedGlobalConf};
 
-/// Connecting to the service (wire.md 2.7).
-const CONNECT_LIMIT: Duration = Duration::from_secs(20);
-/// Waiting for its answer (wire.md 2.7).
-const READ_LIMIT: Duration = Duration::from_secs(30);
 /// Responses that a worker remembers.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
 /// Longest answer: a response for each certificate of a chain.
@@ -65,15 +61,14 @@ pub enum OcspFetchError {
 pub struct OcspResponsesOfPeers {
     remembered: RefCell<LruCache<String, Bytes>>,
     turns: RefCell<LruCache<SocketAddr, Rc<Turn>>>,
+    limits: Limits,
 }
 
-impl Default for OcspResponsesOfPeers {
-    fn default() -> Self {
-        Self {
-            remembered: RefCell::new(LruCache::new(REMEMBERED)),
-            turns: RefCell::new(LruCache::new(REMEMBERED)),
-        }
-    }
+/// How long asking a service may take (wire.md 2.7).
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    connect: Duration,
+    read: Duration,
 }
 
 /// One exchange at a time asks a service; the others wait for what it learns, be it that the service fails.
@@ -95,6 +90,16 @@ impl Turn {
 }
 
 impl OcspResponsesOfPeers {
+    /// Knows none yet; a service may take so long to be connected and to answer.
+    #[must_use]
+    pub fn new(connect: Duration, read: Duration) -> Self {
+        Self {
+            remembered: RefCell::new(LruCache::new(REMEMBERED)),
+            turns: RefCell::new(LruCache::new(REMEMBERED)),
+            limits: Limits { connect, read },
+        }
+    }
+
     /// Responses for all the certificates: own and remembered ones while they are fresh, the others from `service`.
     ///
     /// # Errors
@@ -150,7 +155,8 @@ impl OcspResponsesOfPeers {
         if let Some(failed) = turn.failed_since(since) {
             return Err(OcspFetchError::Shared(failed));
         }
-        let fetched = monoio::time::timeout(CONNECT_LIMIT + READ_LIMIT, fetch(service, missing)).await;
+        let whole_limit = self.limits.connect + self.limits.read;
+        let fetched = monoio::time::timeout(whole_limit, fetch(service, missing, self.limits)).await;
         match fetched.unwrap_or(Err(OcspFetchError::TimedOut)) {
             Ok(responses) => {
                 let mut remembered = self.remembered.borrow_mut();
@@ -186,11 +192,15 @@ fn is_fresh(der: &[u8], at: OffsetDateTime, freshness: time::Duration) -> bool {
     })
 }
 
-async fn fetch(service: SocketAddr, certificates: &[&Certificate]) -> Result<Vec<Bytes>, OcspFetchError> {
-    let tcp = race::connect_first(&[service], CONNECT_LIMIT).await?.1;
+async fn fetch(
+    service: SocketAddr,
+    certificates: &[&Certificate],
+    limits: Limits,
+) -> Result<Vec<Bytes>, OcspFetchError> {
+    let tcp = race::connect_first(&mut vec![service], limits.connect).await?.1;
     let stream = Stream::plain(tcp).map_err(HttpError::Io)?;
     let settings = ClientSettings {
-        response_limit: Some(READ_LIMIT),
+        response_limit: Some(limits.read),
         ..ClientSettings::default()
     };
     let mut connection = ClientConnection::new(stream, settings);
@@ -242,3 +252,6 @@ fn parts(boundary: &str, body: &[u8]) -> Result<Vec<Bytes>, TransportError> {
     multipart.finish()?;
     Ok(parts.into_iter().map(Bytes::from).collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use protocol_message::identifier::{ClientId, ServiceId};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use storage::server_configuration::DescriptionType;
 
 use super::authorize::Authorized;
 use crate::http::{ClientConnection, ClientSettings, HttpError, NO_LIMIT};
@@ -76,10 +77,11 @@ impl CallError {
     }
 }
 
-/// A refused connection is a network error; a slow one is input and output (wire.md 1.8, the mapping of exceptions).
-fn connect_code(error: &ConnectError) -> &'static str {
+/// A connection that the system could not make is a network error; one that took longer than the service's time-out is
+/// input and output (wire.md 1.8, the mapping of exceptions).
+const fn connect_code(error: &ConnectError) -> &'static str {
     match error {
-        ConnectError::Failed { error, .. } if error.kind() != std::io::ErrorKind::TimedOut => "network_error",
+        ConnectError::Failed { .. } => "network_error",
         _ => "io_error",
     }
 }
@@ -98,6 +100,8 @@ pub struct Callee<'a> {
     pub provider: &'a ClientId,
     /// Whether its TLS certificate must be one of that client's.
     pub ssl_authentication: bool,
+    /// How long connecting may take; `None`: as long as the system tries.
+    pub connect_limit: Option<Duration>,
     /// How long it may take to answer, and between any two pieces of its answer; `None`: for ever.
     pub limit: Option<Duration>,
 }
@@ -113,10 +117,15 @@ pub async fn connect(
     url: &ServiceUrl<'_>,
 ) -> Result<PooledConnection, CallError> {
     let service = authorized.service();
+    let limit = Some(service.timeout).filter(|limit| !limit.is_zero());
+    // A SOAP service's time-out is one of connecting too; how long connecting to a REST service takes is for the system
+    // to say (wire.md 6.3).
+    let is_soap = service.kind == DescriptionType::Wsdl;
     let callee = Callee {
         provider: &authorized.id().provider,
         ssl_authentication: service.ssl_authentication,
-        limit: Some(service.timeout).filter(|limit| !limit.is_zero()),
+        connect_limit: limit.filter(|_| is_soap),
+        limit,
     };
     connect_to(worker, snapshot, callee, url).await
 }
@@ -131,7 +140,7 @@ pub(super) async fn connect_to(
     callee: Callee<'_>,
     url: &ServiceUrl<'_>,
 ) -> Result<PooledConnection, CallError> {
-    let addresses: Vec<SocketAddr> = snapshot
+    let mut addresses: Vec<SocketAddr> = snapshot
         .addresses_of(url.host)
         .into_iter()
         .map(|ip| SocketAddr::new(ip, url.port))
@@ -146,14 +155,11 @@ pub(super) async fn connect_to(
     let mut connection = match known {
         Some(connection) => connection,
         None => {
-            open(
-                worker,
-                snapshot,
-                url,
-                &addresses,
-                callee.limit.unwrap_or(NO_LIMIT),
-            )
-            .await?
+            let limits = Limits {
+                connect: callee.connect_limit.unwrap_or(NO_LIMIT),
+                handshake: callee.limit.unwrap_or(NO_LIMIT),
+            };
+            open(worker, snapshot, url, &mut addresses, limits).await?
         }
     };
     connection.set_settings(settings);
@@ -161,21 +167,28 @@ pub(super) async fn connect_to(
     Ok(connection)
 }
 
+/// How long opening a connection may take.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    connect: Duration,
+    handshake: Duration,
+}
+
 async fn open(
     worker: &WorkerState,
     snapshot: &Snapshot,
     url: &ServiceUrl<'_>,
-    addresses: &[SocketAddr],
-    limit: Duration,
+    addresses: &mut Vec<SocketAddr>,
+    limits: Limits,
 ) -> Result<PooledConnection, CallError> {
-    let (address, tcp) = race::connect_first(addresses, limit).await?;
+    let (address, tcp) = race::connect_first(addresses, limits.connect).await?;
     let stream = match tls_config(snapshot, url)? {
         None => Stream::plain(tcp).map_err(HttpError::Io)?,
         Some(config) => {
             let host = url.host.trim_start_matches('[').trim_end_matches(']').to_owned();
             let name =
                 ServerName::try_from(host).map_err(|_| CallError::MalformedUrl(url.host.to_owned()))?;
-            handshake::connect(tcp, config, name, &worker.process.handshakes, limit).await?
+            handshake::connect(tcp, config, name, &worker.process.handshakes, limits.handshake).await?
         }
     };
     let connection = ClientConnection::new(stream, ClientSettings::default());

@@ -81,6 +81,12 @@ fn a_value_that_cannot_be_is_refused_with_what_can() {
     read("[message-log]\nmax-loggable-message-body-size = 1073741824", None).unwrap();
     assert!(refusal("[proxy]\nssl-enabled = false").contains("because"));
     assert!(refusal("[proxy]\nconnector-host = 'here'").contains("an IP address"));
+    assert!(refusal("[proxy]\nserver-min-supported-client-version = '7.6'").contains("such as 7.6.0"));
+    read(
+        "[proxy]\nserver-min-supported-client-version = '7.6.0-SNAPSHOT'",
+        None,
+    )
+    .unwrap();
     assert!(
         Settings::from_text("", None)
             .unwrap_err()

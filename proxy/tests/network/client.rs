@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use proxy::http::{BodyError, BodyLength, BodyWriter, ClientSettings, HttpError, Method, RequestHead};
+use proxy::net::race::WINNER_LIMIT;
 use proxy::net::{ConnectError, ConnectionPool, PoolKey, PoolSettings, Race};
 use proxy::worker::DriverChoice;
 
@@ -291,19 +292,80 @@ fn the_fastest_address_wins_and_is_remembered() {
         run_on(driver, async move |_| {
             let race = Race::default();
             let addresses = [refused, address];
-            let (winner, _) = race.connect(&addresses, LIMIT).await.unwrap();
-            assert_eq!(winner, address);
+            let mut selection = race.select(&addresses, LIMIT);
+            let (winner, _) = selection.connect().await.unwrap();
+            assert_eq!((winner, selection.limit()), (address, LIMIT));
+            assert_eq!(
+                race.winner_of(&addresses),
+                None,
+                "not before its caller says that it is good"
+            );
+            selection.keep(winner);
             assert_eq!(race.winner_of(&[address, refused]), Some(address));
-            race.forget(&addresses);
+
+            let mut remembered = race.select(&addresses, LIMIT);
+            assert_eq!(remembered.limit(), WINNER_LIMIT);
+            assert_eq!(remembered.connect().await.unwrap().0, address);
+            assert!(remembered.leave_out(address), "the other one is left");
             assert_eq!(race.winner_of(&addresses), None);
-            let failed = race.connect(&[refused], LIMIT).await;
+            assert_eq!(
+                remembered.limit(),
+                LIMIT,
+                "from the beginning, without the old winner"
+            );
+            let failed = remembered.connect().await;
             assert!(matches!(failed, Err(ConnectError::Failed { .. })), "{failed:?}");
-            assert!(matches!(
-                race.connect(&[], LIMIT).await,
-                Err(ConnectError::NoAddress)
-            ));
+            let none = race.select(&[], LIMIT).connect().await;
+            assert!(matches!(none, Err(ConnectError::NoAddress)));
+
+            let mut only = race.select(&[address], LIMIT);
+            let (winner, _) = only.connect().await.unwrap();
+            only.keep(winner);
+            assert_eq!(race.winner_of(&[address]), None, "there was nothing to choose");
         });
     }
+}
+
+#[test]
+fn an_address_that_is_no_good_is_left_out_and_the_selection_repeated_in_less_time() {
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let addresses = listeners
+        .each_ref()
+        .map(|listener| listener.local_addr().unwrap());
+    run(async move |_| {
+        let race = Race::default();
+        let mut selection = race.select(&addresses, Duration::from_secs(16));
+        let mut left = addresses.to_vec();
+        for limit in [16, 8, 5] {
+            assert_eq!(selection.limit(), Duration::from_secs(limit));
+            let (winner, _) = selection.connect().await.unwrap();
+            let at = left.iter().position(|address| *address == winner);
+            left.remove(at.expect("one that was left out is not tried again"));
+            assert_eq!(selection.leave_out(winner), !left.is_empty());
+        }
+    });
+}
+
+#[test]
+fn a_remembered_winner_that_died_is_left_for_another_one() {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let addresses = listeners
+        .each_ref()
+        .map(|listener| listener.local_addr().unwrap());
+    let mut listeners = listeners.map(Some);
+    run(async move |_| {
+        let race = Race::default();
+        let mut selection = race.select(&addresses, LIMIT);
+        let (winner, _) = selection.connect().await.unwrap();
+        selection.keep(winner);
+        let dead = addresses.iter().position(|address| *address == winner).unwrap();
+        drop(listeners[dead].take());
+        let mut selection = race.select(&addresses, LIMIT);
+        let (other, _) = selection.connect().await.unwrap();
+        assert_ne!(other, winner);
+        selection.keep(other);
+        assert_eq!(race.winner_of(&addresses), Some(other));
+    });
 }
 
 #[test]
@@ -327,12 +389,11 @@ fn an_address_that_does_not_answer_times_out() {
     let address = server.address;
     run(async move |_| {
         let start = Instant::now();
-        let late = Race::default()
-            .connect(&[silent], Duration::from_millis(300))
-            .await;
+        let race = Race::default();
+        let late = race.select(&[silent], Duration::from_millis(300)).connect().await;
         assert!(matches!(late, Err(ConnectError::TimedOut(1))), "{late:?}");
         assert!(start.elapsed() < Duration::from_secs(2));
-        let (winner, _) = Race::default().connect(&[silent, address], LIMIT).await.unwrap();
+        let (winner, _) = race.select(&[silent, address], LIMIT).connect().await.unwrap();
         assert_eq!(winner, address);
     });
 }

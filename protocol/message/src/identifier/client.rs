@@ -1,6 +1,6 @@
 //! Security server clients: members and their subsystems.
 
-use super::{IdentifierError, components, decoded, join_encoded, non_empty, plain, write_plain};
+use super::{IdentifierError, components, decoded, join_encoded, non_empty, plain, typed, write_plain};
 use std::fmt;
 use std::str::FromStr;
 
@@ -96,6 +96,16 @@ impl ClientId {
         join_encoded(self.parts())
     }
 
+    /// The form that the texts of faults use, `SUBSYSTEM:EE/GOV/1/s` or `MEMBER:EE/GOV/1`.
+    #[must_use]
+    pub fn to_typed(&self) -> String {
+        let kind = match self.subsystem_code {
+            Some(_) => "SUBSYSTEM",
+            None => "MEMBER",
+        };
+        typed(kind, self.parts())
+    }
+
     pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
         [&self.instance, &self.member_class, &self.member_code]
             .into_iter()
@@ -172,6 +182,8 @@ mod tests {
     fn the_plain_form_is_lossless() {
         let client = ClientId::subsystem("EE", "GOV", "1/2", "50%");
         assert_eq!(client.to_string(), "EE/GOV/1%2F2/50%25");
+        assert_eq!(client.to_typed(), "SUBSYSTEM:EE/GOV/1/2/50%");
+        assert_eq!(client.member().to_typed(), "MEMBER:EE/GOV/1/2");
         assert_eq!(client.to_string().parse::<ClientId>().unwrap(), client);
         let json = serde_json::to_string(&client).unwrap();
         assert_eq!(json, "\"EE/GOV/1%2F2/50%25\"");

@@ -1,6 +1,6 @@
 //! Security servers, global groups and represented parties.
 
-use super::{ClientId, IdentifierError, components, decoded, join_encoded, plain, write_plain};
+use super::{ClientId, IdentifierError, components, decoded, join_encoded, plain, typed, write_plain};
 use std::fmt;
 use std::str::FromStr;
 
@@ -51,6 +51,12 @@ impl SecurityServerId {
     #[must_use]
     pub fn to_encoded(&self) -> String {
         join_encoded(self.parts())
+    }
+
+    /// The form that the texts of faults use, `SERVER:EE/GOV/1/s1`.
+    #[must_use]
+    pub fn to_typed(&self) -> String {
+        typed("SERVER", self.parts())
     }
 
     fn parts(&self) -> impl Iterator<Item = &str> {

@@ -1,6 +1,8 @@
 //! Services of a provider.
 
-use super::{ClientId, IdentifierError, components, decoded, join_encoded, non_empty, plain, write_plain};
+use super::{
+    ClientId, IdentifierError, components, decoded, join_encoded, non_empty, plain, typed, write_plain,
+};
 use std::fmt;
 use std::str::FromStr;
 
@@ -60,6 +62,12 @@ impl ServiceId {
     #[must_use]
     pub fn to_encoded(&self) -> String {
         join_encoded(self.parts())
+    }
+
+    /// The form that the texts of faults use, `SERVICE:EE/GOV/1/s/code`.
+    #[must_use]
+    pub fn to_typed(&self) -> String {
+        typed("SERVICE", self.parts())
     }
 
     fn parts(&self) -> impl Iterator<Item = &str> {

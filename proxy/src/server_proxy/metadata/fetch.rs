@@ -92,6 +92,7 @@ pub(super) async fn fetch(
     let callee = Callee {
         provider,
         ssl_authentication: service.ssl_authentication,
+        connect_limit: Some(LIMIT),
         limit: Some(LIMIT),
     };
     tracing::info!(url, "fetching a service description");

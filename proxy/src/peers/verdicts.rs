@@ -1,0 +1,68 @@
+//! What was found out about peers, for as long as it holds: a connection that is used again shows the same certificates as
+//! before, and need not have them read, their chain built and OCSP responses looked up once more.
+
+use std::cell::RefCell;
+use std::num::NonZeroUsize;
+use std::ops::RangeInclusive;
+use std::rc::Rc;
+
+use lru::LruCache;
+use protocol_pki::digest::{Digest, DigestAlgorithm};
+use rustls::pki_types::CertificateDer;
+use time::OffsetDateTime;
+
+use crate::peer_certificate::Presented;
+use crate::snapshot::LoadedGlobalConf;
+
+/// Verdicts that a worker remembers.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
+
+/// Good verdicts of one worker, by [`key`].
+#[derive(Debug)]
+pub(super) struct Verdicts(RefCell<LruCache<Digest, Verdict>>);
+
+/// A chain that is good.
+#[derive(Debug)]
+struct Verdict {
+    presented: Rc<Presented>,
+    /// From the moment of the verdict until certificates or OCSP responses run out.
+    good: RangeInclusive<OffsetDateTime>,
+}
+
+impl Default for Verdicts {
+    fn default() -> Self {
+        Self(RefCell::new(LruCache::new(REMEMBERED)))
+    }
+}
+
+impl Verdicts {
+    /// The chain, read, if it is known to be good at this time.
+    pub(super) fn good(&self, key: &Digest, at: OffsetDateTime) -> Option<Rc<Presented>> {
+        let mut verdicts = self.0.borrow_mut();
+        let verdict = verdicts.get(key).filter(|verdict| verdict.good.contains(&at))?;
+        Some(Rc::clone(&verdict.presented))
+    }
+
+    /// Remembers a chain that is good for so long.
+    pub(super) fn remember(&self, key: Digest, presented: Presented, good: RangeInclusive<OffsetDateTime>) {
+        let presented = Rc::new(presented);
+        self.0.borrow_mut().put(key, Verdict { presented, good });
+    }
+}
+
+/// What a verdict depends on besides OCSP responses: what the peer showed, whose chain it is, and which global
+/// configuration it was judged by.
+pub(super) fn key(
+    certificates: &[CertificateDer<'_>],
+    instance: &str,
+    globalconf: &LoadedGlobalConf,
+) -> Digest {
+    let mut hasher = DigestAlgorithm::Sha256.hasher();
+    hasher.update(&globalconf.serial().to_le_bytes());
+    let pieces = certificates.iter().map(AsRef::as_ref);
+    for piece in pieces.chain([instance.as_bytes()]) {
+        hasher.update(&(piece.len() as u64).to_le_bytes());
+        hasher.update(piece);
+    }
+    hasher.finish()
+}
