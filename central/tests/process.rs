@@ -115,7 +115,7 @@ fn configuration_goes_from_the_registry_to_the_configuration_client() {
     let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
     std::fs::set_permissions(path("pin"), private).unwrap();
     let signer_toml = format!(
-        "state_directory = {:?}\nsocket = {:?}\npin_file = {:?}\n",
+        "[kiirtee]\nstate-directory = {:?}\nsigner-socket = {:?}\npin-file = {:?}\n",
         path("signer"),
         path("signer.sock"),
         path("pin")

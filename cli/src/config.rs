@@ -1,4 +1,6 @@
-//! `kiirtee config`: the server configuration of a security server, as one TOML file.
+//! `kiirtee config`: the server configuration of a security server, as one TOML file; and what settings files may say.
+
+mod parameters;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ Examples:
   kiirtee config check server.toml
   kiirtee config apply server.toml --database server.db
   kiirtee config show --database server.db
+  kiirtee config parameters --preset fi --process proxy
+  kiirtee config import-ini /etc/xroad/conf.d/local.ini --process proxy > proxy.toml
 
 `apply` makes the configuration say what the file says: what the file leaves out is removed. All of it happens, or
 nothing. A running proxy takes changes over within a second.";
@@ -54,6 +58,16 @@ enum Command {
         /// The file, or - for standard input
         file: PathBuf,
     },
+    /// Show what settings files may say: names, values, bounds, national presets
+    Parameters(parameters::Wanted),
+    /// Turn a settings file of the reference (local.ini) into one of ours
+    ImportIni {
+        /// The file, or - for standard input
+        file: PathBuf,
+        /// Whose settings
+        #[arg(long, value_enum, default_value = "proxy")]
+        process: parameters::Reader,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -77,6 +91,8 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Export { database } => export(&database.database),
         Command::Show { database, json } => show(&database.database, *json),
         Command::Check { file } => check(file),
+        Command::Parameters(wanted) => parameters::show(wanted),
+        Command::ImportIni { file, process } => parameters::import(file, *process),
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use protocol_pki::certificate::Certificate;
 use signer_client::{
-    CertificateSha256, CertificateStatus, Client, CsrFormat, KeyAlgorithm, KeyUsage, NameAttribute, Pin,
+    CertificateSha256, CertificateStatus, Client, CsrFormat, KeyAlgorithm, KeyChoice, KeyUsage,
+    NameAttribute, Pin,
 };
 
 use crate::failure::{Failure, OrUnusable};
@@ -100,7 +101,8 @@ struct Generate {
     /// A name for people
     #[arg(long)]
     label: String,
-    #[arg(long, default_value = "rsa-2048")]
+    /// What to make; rsa and ec: as long, or on the curve, that the signer's settings say
+    #[arg(long, default_value = "rsa")]
     algorithm: Algorithm,
     /// The token's id
     #[arg(long, default_value = "0")]
@@ -148,6 +150,8 @@ enum Usage {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Algorithm {
+    Rsa,
+    Ec,
     #[value(name = "rsa-2048")]
     Rsa2048,
     #[value(name = "rsa-3072")]
@@ -225,12 +229,14 @@ fn generate(signer: &Client, wanted: &Generate) -> Result<(), Failure> {
         Usage::Signing => KeyUsage::Signing,
         Usage::Authentication => KeyUsage::Authentication,
     };
-    let algorithm = match wanted.algorithm {
-        Algorithm::Rsa2048 => KeyAlgorithm::Rsa2048,
-        Algorithm::Rsa3072 => KeyAlgorithm::Rsa3072,
-        Algorithm::Rsa4096 => KeyAlgorithm::Rsa4096,
-        Algorithm::P256 => KeyAlgorithm::EcP256,
-        Algorithm::P384 => KeyAlgorithm::EcP384,
+    let algorithm: KeyChoice = match wanted.algorithm {
+        Algorithm::Rsa => KeyChoice::Rsa,
+        Algorithm::Ec => KeyChoice::Ec,
+        Algorithm::Rsa2048 => KeyAlgorithm::Rsa2048.into(),
+        Algorithm::Rsa3072 => KeyAlgorithm::Rsa3072.into(),
+        Algorithm::Rsa4096 => KeyAlgorithm::Rsa4096.into(),
+        Algorithm::P256 => KeyAlgorithm::EcP256.into(),
+        Algorithm::P384 => KeyAlgorithm::EcP384.into(),
     };
     let key = signer
         .generate_key(&wanted.token, &wanted.label, algorithm, usage)

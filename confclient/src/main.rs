@@ -3,17 +3,13 @@
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use confclient::client::{ConfigurationClient, Round};
 use confclient::error::{DownloadError, EXIT_INTERNAL, chain};
 use confclient::http::{Http, Tls};
 use confclient::schedule;
-use confclient::settings::{
-    DEFAULT_CONNECT_TIMEOUT, DEFAULT_READ_TIMEOUT, DEFAULT_ROOT_CERTIFICATES, FederationMode, Federations,
-    LogSettings, Settings,
-};
+use confclient::settings::{FederationMode, Federations, Settings};
 use confclient::store::Store;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
@@ -53,9 +49,9 @@ enum Command {
         /// Download all federated instances too.
         #[arg(long)]
         federations: bool,
-        /// PEM file with the root certificates for https.
-        #[arg(long, default_value = DEFAULT_ROOT_CERTIFICATES)]
-        root_certificates: PathBuf,
+        /// PEM file with the root certificates for https; by default those of the system.
+        #[arg(long)]
+        root_certificates: Option<PathBuf>,
     },
 }
 
@@ -68,21 +64,28 @@ fn main() -> ExitCode {
             federations,
             root_certificates,
         } => {
-            start_log(&LogSettings::default(), "warn");
-            download(&anchor, &dir, federations, &root_certificates)
+            start_log(false, "warn");
+            download(&anchor, &dir, federations, root_certificates.as_deref())
         }
     }
 }
 
 fn run(config: &Path, interval: Option<u64>) -> ExitCode {
-    let mut settings = match Settings::read(config) {
-        Ok(settings) => settings,
+    let (mut settings, ignored) = match Settings::read(config) {
+        Ok(read) => read,
         Err(error) => return fail(&chain(&error), 1),
     };
     if let Some(interval) = interval {
         settings.hurry(interval);
     }
-    start_log(&settings.log, "info");
+    start_log(settings.log_json, "info");
+    for ignored in ignored {
+        tracing::warn!(
+            setting = ignored.name,
+            reason = ignored.reason,
+            "a setting is ignored"
+        );
+    }
     match run_until_told(&settings) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&chain(&error), 1),
@@ -98,18 +101,23 @@ fn run_until_told(settings: &Settings) -> io::Result<()> {
     Ok(())
 }
 
-fn download(anchor: &Path, directory: &Path, federations: bool, root_certificates: &Path) -> ExitCode {
+fn download(
+    anchor: &Path,
+    directory: &Path,
+    federations: bool,
+    root_certificates: Option<&Path>,
+) -> ExitCode {
     let mode = if federations {
         FederationMode::All
     } else {
         FederationMode::None
     };
-    let tls = Tls::new(root_certificates, true);
-    let http = Http::new(
-        &tls,
-        Duration::from_secs(DEFAULT_CONNECT_TIMEOUT),
-        Duration::from_secs(DEFAULT_READ_TIMEOUT),
-    );
+    let settings = match Settings::from_text("") {
+        Ok(settings) => settings,
+        Err(error) => return fail(&chain(&error), EXIT_INTERNAL),
+    };
+    let tls = Tls::new(root_certificates.unwrap_or(&settings.root_certificates), true);
+    let http = Http::new(&tls, settings.connect_timeout, settings.read_timeout);
     let store = Store::new(directory);
     let mut client = ConfigurationClient::new(anchor, store, http, Federations::Mode(mode));
     match client.round(OffsetDateTime::now_utc()) {
@@ -152,13 +160,13 @@ fn fail(message: &str, code: u8) -> ExitCode {
     ExitCode::from(code)
 }
 
-fn start_log(settings: &LogSettings, default_filter: &str) {
+fn start_log(json: bool, default_filter: &str) {
     let filter = tracing_subscriber::EnvFilter::try_from_default_env();
     let filter = filter.unwrap_or_else(|_unset| tracing_subscriber::EnvFilter::new(default_filter));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
-    match settings.json {
+    match json {
         true => log.json().init(),
         false => log.with_ansi(false).init(),
     }

@@ -73,13 +73,8 @@ pub fn start(settings: &Settings) -> std::io::Result<Running> {
 }
 
 fn start_rounds(settings: &Settings, stop: Stop, status: Arc<StatusFile>) -> std::io::Result<JoinHandle<()>> {
-    let seconds = Duration::from_secs;
     let tls = Tls::new(&settings.root_certificates, settings.verify_tls);
-    let http = Http::new(
-        &tls,
-        seconds(settings.connect_timeout),
-        seconds(settings.read_timeout),
-    );
+    let http = Http::new(&tls, settings.connect_timeout, settings.read_timeout);
     let store = Store::new(&settings.directory);
     let mut client = ConfigurationClient::new(&settings.anchor, store, http, settings.federations.clone());
     let mut delays = Delays::new(settings);
@@ -103,15 +98,10 @@ fn start_ocsp(
     stop: Stop,
     status: Arc<StatusFile>,
 ) -> std::io::Result<JoinHandle<()>> {
-    let seconds = Duration::from_secs;
     let tls = Tls::new(&settings.root_certificates, settings.verify_tls);
-    let http = Http::new(
-        &tls,
-        seconds(settings.ocsp.connect_timeout),
-        seconds(settings.ocsp.read_timeout),
-    );
+    let http = Http::new(&tls, settings.ocsp.connect_timeout, settings.ocsp.read_timeout);
     let store = Store::new(&settings.directory);
-    let poll = seconds(settings.ocsp.poll_interval);
+    let poll = Duration::from_secs(settings.ocsp.poll_interval);
     let mut refresher = Refresher::new(signer, store, http, settings.ocsp.clone());
     thread::Builder::new().name("ocsp".to_owned()).spawn(move || {
         loop {
@@ -223,7 +213,7 @@ mod tests {
         let settings = Settings {
             interval: 30,
             retry_delay: 4,
-            ..Settings::default()
+            ..Settings::from_text("").unwrap()
         };
         let mut delays = Delays::new(&settings);
         let seconds: Vec<u64> = [false, false, false, false, false, true, false]

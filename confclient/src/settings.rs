@@ -1,40 +1,23 @@
-//! Settings of the configuration client (`confclient.toml`). Times are in seconds.
+//! Settings of the configuration client (`confclient.toml`), typed.
+//!
+//! Names, defaults and bounds are in the table of the crate `settings`: the reference's `[configuration-client]` and, of
+//! `[signer]`, what concerns OCSP responses, for the signer has no network here; and our `[kiirtee]`.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use settings::SettingsError;
+use settings::parameter::Process;
 
-/// Where the anchor is.
-pub const DEFAULT_ANCHOR: &str = "/etc/kiirtee/configuration-anchor.xml";
-/// Where the configuration is stored.
-pub const DEFAULT_DIRECTORY: &str = "/var/lib/kiirtee/globalconf";
-/// Where OCSP responses are stored.
-pub const DEFAULT_OCSP_DIRECTORY: &str = "/var/cache/kiirtee/ocsp";
-/// Time between two rounds.
-pub const DEFAULT_INTERVAL: u64 = 60;
-/// Time until the first retry after a failed round; it doubles until it reaches the interval.
-pub const DEFAULT_RETRY_DELAY: u64 = 5;
-/// Time limit for connecting to a source.
-pub const DEFAULT_CONNECT_TIMEOUT: u64 = 10;
-/// Time limit for reading an answer.
-pub const DEFAULT_READ_TIMEOUT: u64 = 30;
-/// Root certificates for `https` sources and responders.
-pub const DEFAULT_ROOT_CERTIFICATES: &str = "/etc/ssl/certs/ca-certificates.crt";
-/// Time between two looks at the signer's certificates.
-pub const DEFAULT_OCSP_POLL_INTERVAL: u64 = 5;
-/// Time until a failed OCSP request is repeated.
-pub const DEFAULT_OCSP_RETRY_DELAY: u64 = 60;
-/// Time limit for connecting to an OCSP responder.
-pub const DEFAULT_OCSP_CONNECT_TIMEOUT: u64 = 20;
-/// Time limit for reading an OCSP response.
-pub const DEFAULT_OCSP_READ_TIMEOUT: u64 = 60;
+mod file;
+
 /// Name of the status file in the configuration directory's parent, if the settings name none.
 pub const STATUS_FILE: &str = "confclient-status.json";
+/// What "for ever" is: no round and no request takes longer.
+const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Everything in `confclient.toml`; every setting has a default.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// Everything that the configuration client can be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
     /// The configuration anchor.
     pub anchor: PathBuf,
@@ -42,14 +25,14 @@ pub struct Settings {
     pub directory: PathBuf,
     /// The status file.
     pub status_file: Option<PathBuf>,
-    /// Time between two rounds.
+    /// Seconds between two rounds.
     pub interval: u64,
-    /// Time until the first retry after a failed round.
+    /// Seconds until the first retry after a failed round.
     pub retry_delay: u64,
     /// Time limit for connecting to a source.
-    pub connect_timeout: u64,
+    pub connect_timeout: Duration,
     /// Time limit for reading an answer.
-    pub read_timeout: u64,
+    pub read_timeout: Duration,
     /// PEM file with the root certificates for `https`.
     pub root_certificates: PathBuf,
     /// Whether certificates and host names of `https` sources are verified. The configuration itself is always.
@@ -58,85 +41,40 @@ pub struct Settings {
     pub federations: Federations,
     /// OCSP responses of the own certificates.
     pub ocsp: OcspSettings,
-    /// The log.
-    pub log: LogSettings,
+    /// Whether the log, which goes to standard error, is one JSON object a line; `RUST_LOG` selects what it contains.
+    pub log_json: bool,
 }
 
-/// Settings of the log, which goes to standard error; `RUST_LOG` selects what it contains.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogSettings {
-    /// One JSON object a line instead of text.
-    pub json: bool,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            anchor: DEFAULT_ANCHOR.into(),
-            directory: DEFAULT_DIRECTORY.into(),
-            status_file: None,
-            interval: DEFAULT_INTERVAL,
-            retry_delay: DEFAULT_RETRY_DELAY,
-            connect_timeout: DEFAULT_CONNECT_TIMEOUT,
-            read_timeout: DEFAULT_READ_TIMEOUT,
-            root_certificates: DEFAULT_ROOT_CERTIFICATES.into(),
-            verify_tls: true,
-            federations: Federations::default(),
-            ocsp: OcspSettings::default(),
-            log: LogSettings::default(),
-        }
-    }
-}
-
-/// Settings of the OCSP refresher. Without a signer socket there is none.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+/// Settings of the OCSP refresher.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OcspSettings {
-    /// Socket of the signer, whose certificates need responses.
+    /// Socket of the signer, whose certificates need responses; none: nobody's do.
     pub signer_socket: Option<PathBuf>,
     /// Where responses are stored, as `<SHA-1 of the certificate in hexadecimal>.ocsp`.
     pub directory: PathBuf,
-    /// Time between two requests about a certificate; the global configuration's if absent.
+    /// Seconds between two requests about a certificate; the global configuration's if absent.
     pub interval: Option<u64>,
-    /// Time between two looks at the signer's certificates.
+    /// Seconds between two looks at the signer's certificates.
     pub poll_interval: u64,
-    /// Time until a failed request is repeated.
+    /// Seconds until a failed request is repeated.
     pub retry_delay: u64,
     /// Time limit for connecting to a responder.
-    pub connect_timeout: u64,
+    pub connect_timeout: Duration,
     /// Time limit for reading a response.
-    pub read_timeout: u64,
+    pub read_timeout: Duration,
 }
 
-impl Default for OcspSettings {
-    fn default() -> Self {
-        Self {
-            signer_socket: None,
-            directory: DEFAULT_OCSP_DIRECTORY.into(),
-            interval: None,
-            poll_interval: DEFAULT_OCSP_POLL_INTERVAL,
-            retry_delay: DEFAULT_OCSP_RETRY_DELAY,
-            connect_timeout: DEFAULT_OCSP_CONNECT_TIMEOUT,
-            read_timeout: DEFAULT_OCSP_READ_TIMEOUT,
-        }
-    }
-}
-
-/// Which federated instances are downloaded: `"all"`, `"none"` or a list of instance codes (compared without regard
-/// to case).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(untagged)]
+/// Which federated instances are downloaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Federations {
     /// All or none.
     Mode(FederationMode),
-    /// These.
+    /// These instance codes, compared without regard to case.
     Only(Vec<String>),
 }
 
 /// All or none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FederationMode {
     /// All that the private parameters name.
     All,
@@ -144,14 +82,19 @@ pub enum FederationMode {
     None,
 }
 
-impl Default for Federations {
-    /// None, as in the reference.
-    fn default() -> Self {
-        Self::Mode(FederationMode::None)
-    }
-}
-
 impl Federations {
+    /// `none` anywhere in the list is none and `all` is all, as in the reference; otherwise the instances named.
+    fn from_list(list: Vec<String>) -> Self {
+        let says = |word: &str| list.iter().any(|entry| entry.eq_ignore_ascii_case(word));
+        if list.is_empty() || says("none") {
+            Self::Mode(FederationMode::None)
+        } else if says("all") {
+            Self::Mode(FederationMode::All)
+        } else {
+            Self::Only(list)
+        }
+    }
+
     /// Whether the instance is to be downloaded.
     #[must_use]
     pub fn allow(&self, instance: &str) -> bool {
@@ -164,64 +107,24 @@ impl Federations {
     }
 }
 
-/// Why the settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("cannot read settings {path}")]
-    Read {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is not what it should be.
-    #[error("malformed settings {path}")]
-    Malformed {
-        /// Which file.
-        path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
-    },
-    /// An interval or time limit is zero.
-    #[error("setting {0} must be at least 1 second")]
-    Zero(&'static str),
-}
-
 impl Settings {
-    /// Reads a settings file.
+    /// Reads a settings file; and what it says in vain.
     ///
     /// # Errors
-    /// When it cannot be read, has unknown settings, or a time of zero.
-    pub fn read(path: &Path) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(path).map_err(|source| SettingsError::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        let settings: Self = toml::from_str(&text).map_err(|source| SettingsError::Malformed {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
-        settings.validate()?;
-        Ok(settings)
+    /// [`SettingsError`] names the file, the setting and what was expected.
+    pub fn read(path: &Path) -> Result<(Self, Vec<settings::resolve::Ignored>), SettingsError> {
+        let loaded = settings::load(path, Process::ConfigurationClient, None)?;
+        let ignored = loaded.ignored.clone();
+        Ok((loaded.typed::<file::File>()?.into(), ignored))
     }
 
-    fn validate(&self) -> Result<(), SettingsError> {
-        let times = [
-            ("interval", self.interval),
-            ("retry_delay", self.retry_delay),
-            ("connect_timeout", self.connect_timeout),
-            ("read_timeout", self.read_timeout),
-            ("ocsp.interval", self.ocsp.interval.unwrap_or(1)),
-            ("ocsp.poll_interval", self.ocsp.poll_interval),
-            ("ocsp.retry_delay", self.ocsp.retry_delay),
-            ("ocsp.connect_timeout", self.ocsp.connect_timeout),
-            ("ocsp.read_timeout", self.ocsp.read_timeout),
-        ];
-        match times.into_iter().find(|(_, seconds)| *seconds == 0) {
-            Some((name, _)) => Err(SettingsError::Zero(name)),
-            None => Ok(()),
-        }
+    /// The settings that a text says.
+    ///
+    /// # Errors
+    /// [`SettingsError`] names the setting and what was expected.
+    pub fn from_text(text: &str) -> Result<Self, SettingsError> {
+        let loaded = settings::resolve(text, Process::ConfigurationClient, None)?;
+        Ok(loaded.typed::<file::File>()?.into())
     }
 
     /// Where the status file is: named by the settings, or beside the configuration directory.
@@ -253,37 +156,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn empty_settings_are_the_defaults() {
-        assert_eq!(toml::from_str::<Settings>("").unwrap(), Settings::default());
+    fn nothing_said_is_what_the_reference_does() {
+        let settings = Settings::from_text("").unwrap();
+        assert_eq!((settings.interval, settings.verify_tls), (60, true));
+        assert_eq!(settings.read_timeout, Duration::from_secs(30));
+        assert_eq!(settings.ocsp.retry_delay, 60);
+        assert!(settings.ocsp.signer_socket.is_some());
     }
 
     #[test]
-    fn unknown_settings_are_refused() {
-        assert!(toml::from_str::<Settings>("intervall = 5").is_err());
-        assert!(toml::from_str::<Settings>("[ocsp]\nx = 5").is_err());
-        assert!(toml::from_str::<Settings>("interval = 5").is_ok());
+    fn unknown_settings_and_times_of_zero_are_refused() {
+        let refused = |text: &str| Settings::from_text(text).unwrap_err().to_string();
+        assert!(
+            refused("[configuration-client]\nupdate-intervall = 5").contains("did you mean update-interval?")
+        );
+        assert!(refused("[configuration-client]\nupdate-interval = 0").contains("1 to"));
+        assert!(refused("[proxy]\nclient-timeout = 5").contains("kiirtee-proxy"));
+        Settings::from_text("[configuration-client]\nupdate-interval = 5").unwrap();
     }
 
     #[test]
     fn federations_are_all_none_or_some() {
-        let federations = |text: &str| toml::from_str::<Settings>(text).unwrap().federations;
-        assert!(!federations("").allow("FI"));
-        assert!(federations("federations = \"all\"").allow("FI"));
-        assert!(!federations("federations = \"none\"").allow("FI"));
-        let some = federations("federations = [\"fi\"]");
+        let federations = |value: &str| {
+            let text = format!("[configuration-client]\nallowed-federations = {value}");
+            Settings::from_text(&text).unwrap().federations
+        };
+        assert!(!Settings::from_text("").unwrap().federations.allow("FI"));
+        assert!(federations("'all'").allow("FI"));
+        assert!(!federations("'none'").allow("FI"));
+        assert!(!federations("'all, none'").allow("FI"));
+        let some = federations("['fi', 'ee']");
         assert!(some.allow("FI") && !some.allow("IS"));
     }
 
     #[test]
-    fn times_of_zero_are_refused() {
-        let settings = Settings {
-            interval: 0,
-            ..Settings::default()
-        };
-        assert!(matches!(
-            settings.validate(),
-            Err(SettingsError::Zero("interval"))
-        ));
-        assert!(Settings::default().validate().is_ok());
+    fn without_retrieval_no_signer_is_asked() {
+        let settings = Settings::from_text("[signer]\nocsp-response-retrieval-active = false").unwrap();
+        assert_eq!(settings.ocsp.signer_socket, None);
     }
 }

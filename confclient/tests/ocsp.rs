@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use confclient::ocsp::{Refresher, file_name};
-use confclient::settings::{Federations, OcspSettings};
+use confclient::settings::{FederationMode, Federations, OcspSettings, Settings};
 use protocol_globalconf::Version;
 use protocol_globalconf::shared_params::{ApprovedCa, CaInfo, OcspInfo};
 use protocol_pki::certificate::{Certificate, KeyUsage as CertificateKeyUsage};
@@ -175,7 +175,7 @@ impl Scene {
         store_configuration(directory.path(), &pki.ca, &responder);
         let settings = OcspSettings {
             directory: directory.path().join("ocsp"),
-            ..OcspSettings::default()
+            ..Settings::from_text("").unwrap().ocsp
         };
         let refresher = Refresher::new(
             signer(&pki.leaf, status),
@@ -224,7 +224,7 @@ fn store_configuration(directory: &Path, ca: &Certificate, responder: &Server) {
     }];
     central.publish(Version::V6, now() + Duration::hours(2));
     central
-        .client(directory, Federations::default())
+        .client(directory, Federations::Mode(FederationMode::None))
         .round(now())
         .unwrap();
 }

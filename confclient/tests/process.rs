@@ -65,7 +65,9 @@ fn running_program_refreshes_tells_its_status_and_stops() {
     central.write_anchor(path);
     let config = path.join("confclient.toml");
     let text = format!(
-        "anchor = {:?}\ndirectory = {:?}\nread_timeout = 2\n",
+        "[kiirtee]\nanchor = {:?}\nglobal-configuration = {:?}\n\
+         [configuration-client]\ndownloader-read-timeout = 2000\n\
+         [signer]\nocsp-response-retrieval-active = false\n",
         path.join("anchor.xml"),
         path.join("globalconf")
     );

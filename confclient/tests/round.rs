@@ -25,7 +25,7 @@ fn all() -> Federations {
 }
 
 fn none() -> Federations {
-    Federations::default()
+    Federations::Mode(FederationMode::None)
 }
 
 fn soon() -> OffsetDateTime {

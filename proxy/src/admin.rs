@@ -5,6 +5,8 @@
 //! | `GET /metrics` | OpenMetrics text, which Prometheus reads |
 //! | `GET /health`, `GET /` | 200 when exchanges can succeed, else 503; JSON that names each check and what is amiss |
 
+mod health_check;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +18,8 @@ use time::OffsetDateTime;
 use crate::http::{Body, Handler, HttpError, Request, Responder, ResponseHead};
 use crate::process::Process;
 use crate::snapshot::Snapshot;
+
+pub use health_check::HealthCheck;
 
 /// Media type of the metrics.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";

@@ -45,9 +45,6 @@ pub enum DownloadError {
     /// The log has no such message.
     #[error("No signed documents found")]
     NotFound,
-    /// Several messages match where one was asked for.
-    #[error("Query returned {0} records where a unique one was asked for")]
-    NotUnique(usize),
     /// A message waits for its time-stamp, and `force` was not given.
     #[error("Message signature has not been timestamped yet!")]
     NotTimeStamped,
@@ -73,6 +70,8 @@ impl DownloadError {
     #[must_use]
     pub const fn http_status(&self) -> u16 {
         match self {
+            // The reference does not tell a blank code from a failure of its own.
+            Self::Query(QueryError::Blank(_)) => 500,
             Self::Query(_) => 400,
             Self::Authenticate(_) => 401,
             Self::NotFound => 404,

@@ -3,6 +3,7 @@
 //! Names, defaults, bounds and presets are in the table of the crate `settings`; here they get types. A parameter that the
 //! table has and these structures don't, or the other way round, is an error when any settings are read.
 
+mod body_logging;
 mod exchange;
 mod limits;
 mod message_log;
@@ -17,6 +18,7 @@ use settings::{Loaded, Preset, SettingsError};
 
 use crate::server_proxy::version;
 
+pub use body_logging::BodyLogging;
 pub use exchange::ProxySettings;
 pub use limits::AntiDosSettings;
 pub use message_log::{ArchiveGrouping, MessageLogSettings};
@@ -37,6 +39,9 @@ pub struct Settings {
     pub anti_dos: AntiDosSettings,
     /// The message log.
     pub message_log: MessageLogSettings,
+    /// Whose messages are kept with their bodies; from the message log's settings.
+    #[serde(skip)]
+    pub body_logging: BodyLogging,
 }
 
 impl Settings {
@@ -45,6 +50,13 @@ impl Settings {
     pub fn client_https(&self) -> Option<SocketAddr> {
         let certificate = self.kiirtee.tls_certificate.as_ref();
         certificate.map(|_| self.proxy.client_https())
+    }
+
+    /// Where the health check is, if there is any.
+    #[must_use]
+    pub fn health_check(&self) -> Option<SocketAddr> {
+        let (interface, port) = (self.proxy.health_check_interface, self.proxy.health_check_port);
+        (port > 0).then(|| SocketAddr::new(interface, port))
     }
 
     /// Reads and checks the settings file; `preset` wins over what the file names. What the file says in vain is
@@ -74,7 +86,11 @@ impl Settings {
         }
         let settings: Self = loaded.typed()?;
         settings.check()?;
-        Ok(settings)
+        let body_logging = BodyLogging::read(&settings.message_log)?;
+        Ok(Self {
+            body_logging,
+            ..settings
+        })
     }
 
     /// What the table can't say of a value.

@@ -12,7 +12,7 @@ use storage::message_log::{MessageLog, OpenError};
 use storage::server_configuration::{ConfigurationError, ServerConfiguration};
 use storage::time_stamping::Rules;
 
-use crate::admin::Admin;
+use crate::admin::{Admin, HealthCheck};
 use crate::client_proxy::ClientProxy;
 use crate::http::{Handler, NO_LIMIT, ServerSettings, serve_connection};
 use crate::message_log::{cleaning, time_stamping};
@@ -231,7 +231,11 @@ fn check_addresses(settings: &Settings) -> Result<(), StartError> {
         settings.proxy.ocsp_responder_listen(),
         settings.kiirtee.admin_listen,
     ];
-    for address in fixed.into_iter().chain(settings.client_https()) {
+    for address in fixed
+        .into_iter()
+        .chain(settings.client_https())
+        .chain(settings.health_check())
+    {
         std::net::TcpListener::bind(address).map_err(io_error(&format!("listening on {address}")))?;
     }
     Ok(())
@@ -241,15 +245,24 @@ fn check_addresses(settings: &Settings) -> Result<(), StartError> {
 async fn work(process: Arc<Process>, context: WorkerContext) {
     let settings = Arc::clone(&process.settings);
     let state = WorkerState::new(process);
-    let client = http_settings(settings.proxy.client_connector_initial_idle_time, true);
+    let client = http_settings(
+        settings.proxy.client_connector_initial_idle_time,
+        settings.proxy.client_connector_max_idle_time,
+        true,
+    );
     let peer = http_settings(
         settings.proxy.server_connector_initial_idle_time,
+        settings.proxy.server_connector_max_idle_time,
         settings.proxy.server_support_clients_pooled_connections,
     );
     let port = |address, tls, http: &Rc<ServerSettings>| Port {
         address,
         tls,
         http: Rc::clone(http),
+        linger: match tls {
+            Tls::Peers => settings.proxy.server_connector_so_linger,
+            Tls::None | Tls::Internal => settings.proxy.client_connector_so_linger,
+        },
         state: Rc::clone(&state),
         context: context.clone(),
     };
@@ -263,15 +276,20 @@ async fn work(process: Arc<Process>, context: WorkerContext) {
     context.spawn(port(settings.proxy.ocsp_responder_listen(), Tls::None, &client).listen(ocsp));
     let admin = Rc::new(Admin::new(Arc::clone(&state.process)));
     context.spawn(port(settings.kiirtee.admin_listen, Tls::None, &client).listen(admin));
+    if let Some(health) = settings.health_check() {
+        let health_check = Rc::new(HealthCheck::new(Arc::clone(&state.process)));
+        context.spawn(port(health, Tls::None, &client).listen(health_check));
+    }
     port(settings.proxy.client_http(), Tls::None, &client)
         .listen(clients)
         .await;
     state.close_pools();
 }
 
-fn http_settings(idle: Option<Duration>, keep_alive: bool) -> Rc<ServerSettings> {
+fn http_settings(idle: Option<Duration>, later: Option<Duration>, keep_alive: bool) -> Rc<ServerSettings> {
     Rc::new(ServerSettings {
         idle_limit: idle.unwrap_or(NO_LIMIT),
+        later_idle_limit: Some(later.unwrap_or(NO_LIMIT)),
         keep_alive,
         ..ServerSettings::default()
     })
@@ -290,13 +308,14 @@ struct Port {
     address: std::net::SocketAddr,
     tls: Tls,
     http: Rc<ServerSettings>,
+    linger: Option<Duration>,
     state: Rc<WorkerState>,
     context: WorkerContext,
 }
 
 impl Port {
     async fn listen<H: Handler>(self, handler: Rc<H>) {
-        let listener = match Listener::bind(self.address, DEFAULT_BACKLOG) {
+        let listener = match Listener::bind_lingering(self.address, DEFAULT_BACKLOG, self.linger) {
             Ok(listener) => listener,
             Err(error) => {
                 tracing::error!(address = %self.address, %error, "can't listen");

@@ -73,7 +73,7 @@ pub fn presets(parameter: &Parameter) -> String {
 #[must_use]
 pub fn effect(parameter: &Parameter) -> String {
     match parameter.effect {
-        Effect::Honoured => parameter.meaning.to_owned(),
+        Effect::Honoured | Effect::First => parameter.meaning.to_owned(),
         Effect::Fixed(reason) => format!("only this value: {reason}"),
         Effect::Ignored(reason) => format!("ignored: {reason}"),
     }
@@ -84,7 +84,6 @@ pub fn effect(parameter: &Parameter) -> String {
 pub fn shown(value: Value) -> String {
     match value {
         Value::Unset => "-".to_owned(),
-        Value::Required => "required".to_owned(),
         Value::Switch(value) => value.to_string(),
         Value::Number(value) => value.to_string(),
         Value::Text(value) => value.to_owned(),

@@ -45,14 +45,6 @@ pub enum SettingsError {
         /// Who reads it.
         program: &'static str,
     },
-    /// It has to be there.
-    #[error("{name} is missing: {meaning}")]
-    Missing {
-        /// Section and key.
-        name: String,
-        /// What it is for.
-        meaning: &'static str,
-    },
     /// A value that cannot be.
     #[error("{name} is {value}: expected {expected}")]
     OutOfBounds {

@@ -10,6 +10,7 @@
 //! - [`preset`]: national override sets
 //! - [`resolve`]: a settings file, checked and completed with preset and defaults, ready for a typed structure
 //! - [`hint`]: what was probably meant
+//! - [`ini`]: files of the reference as settings files
 //! - [`document`]: the table for people
 //! - [`duration`]: times in typed structures
 
@@ -17,6 +18,7 @@ pub mod document;
 pub mod duration;
 pub mod error;
 pub mod hint;
+pub mod ini;
 pub mod parameter;
 pub mod preset;
 pub mod resolve;

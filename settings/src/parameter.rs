@@ -33,8 +33,6 @@ impl Process {
 pub enum Value {
     /// Nothing; the parameter may be left out.
     Unset,
-    /// Nothing; the parameter has to be given.
-    Required,
     /// On or off.
     Switch(bool),
     /// A whole number.
@@ -79,6 +77,8 @@ pub enum Effect {
     Ignored(&'static str),
     /// Nothing but the default is possible, for this reason; any other value is refused.
     Fixed(&'static str),
+    /// It is read before all others: the preset.
+    First,
 }
 
 /// A parameter.
@@ -120,10 +120,10 @@ impl Parameter {
         of_preset.map_or(self.default, |(_, value)| *value)
     }
 
-    /// Whether the process does something with it.
+    /// Whether the process is given its value.
     #[must_use]
     pub fn is_used_by(&self, process: Process) -> bool {
-        self.processes.contains(&process) && !matches!(self.effect, Effect::Ignored(_))
+        self.processes.contains(&process) && self.effect == Effect::Honoured
     }
 }
 
@@ -179,6 +179,11 @@ impl Parameter {
 
     pub(crate) const fn fixed(mut self, reason: &'static str) -> Self {
         self.effect = Effect::Fixed(reason);
+        self
+    }
+
+    pub(crate) const fn first(mut self) -> Self {
+        self.effect = Effect::First;
         self
     }
 

@@ -11,7 +11,7 @@ use crate::parameter::{Effect, Parameter, Process, Value};
 use crate::preset::Preset;
 use crate::table;
 
-mod check;
+pub(crate) mod check;
 pub use check::expected;
 
 /// The largest settings file read, in bytes.
@@ -86,7 +86,7 @@ pub fn resolve(text: &str, process: Process, preset: Option<Preset>) -> Result<L
             loaded.take(process, (section, key), value)?;
         }
     }
-    loaded.complete(process)?;
+    loaded.complete(process);
     Ok(loaded)
 }
 
@@ -114,10 +114,8 @@ impl Loaded {
         let value = check::value(parameter, value)?;
         match parameter.effect {
             Effect::Honoured => self.set(parameter, value),
-            Effect::Fixed(reason) => {
-                check::is_default(parameter, &value, reason)?;
-                self.set(parameter, value);
-            }
+            Effect::First => {}
+            Effect::Fixed(reason) => check::is_default(parameter, &value, reason)?,
             Effect::Ignored(reason) => self.ignored.push(Ignored {
                 name: parameter.name(),
                 reason,
@@ -126,18 +124,17 @@ impl Loaded {
         Ok(())
     }
 
-    fn complete(&mut self, process: Process) -> Result<(), SettingsError> {
+    fn complete(&mut self, process: Process) {
         for parameter in table::all().filter(|parameter| parameter.is_used_by(process)) {
             let section = self.values.entry(parameter.section);
             let section = section.or_insert_with(|| Toml::Table(Table::new()));
             if section.get(parameter.key).is_some() {
                 continue;
             }
-            if let Some(value) = toml_value(parameter, self.preset)? {
+            if let Some(value) = toml_value(parameter.fallback(self.preset)) {
                 self.set(parameter, value);
             }
         }
-        Ok(())
     }
 
     fn set(&mut self, parameter: &Parameter, value: Toml) {
@@ -168,19 +165,13 @@ fn parameter(process: Process, section: &str, key: &str) -> Result<&'static Para
     ))
 }
 
-/// What holds when nothing is written.
-fn toml_value(parameter: &Parameter, preset: Option<Preset>) -> Result<Option<Toml>, SettingsError> {
-    Ok(Some(match parameter.fallback(preset) {
-        Value::Unset => return Ok(None),
-        Value::Required => {
-            return Err(SettingsError::Missing {
-                name: parameter.name(),
-                meaning: parameter.meaning,
-            });
-        }
+/// A value of the table in TOML; none for none.
+fn toml_value(value: Value) -> Option<Toml> {
+    Some(match value {
+        Value::Unset => return None,
         Value::Switch(value) => value.into(),
         Value::Number(value) => value.into(),
         Value::Text(value) => value.into(),
         Value::List(values) => values.to_vec().into(),
-    }))
+    })
 }

@@ -14,9 +14,6 @@ use crate::{
     token::Token,
 };
 
-/// The digest of requests, as in the reference (features.md 1.2, K4).
-const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha256;
-
 const MAX_ATTRIBUTES: usize = 32;
 const MAX_VALUE_BYTES: usize = 1024;
 const MAX_DNS_NAMES: usize = 32;
@@ -33,17 +30,16 @@ pub(crate) struct Csr {
     pub(crate) encoded: Vec<u8>,
 }
 
-/// Makes a request for the key, signed by its token.
+/// Makes a request for the key, signed by its token with a digest (features.md 1.2, K4).
 pub(crate) fn make(
-    key: &KeyRecord,
-    token: &dyn Token,
+    (key, token, digest): (&KeyRecord, &dyn Token, DigestAlgorithm),
     subject: &[NameAttribute],
     dns_names: &[String],
     format: CsrFormat,
 ) -> Result<Csr, SignerError> {
     let subject = build_name(subject)?;
     check_dns_names(dns_names)?;
-    let der = csr::build(&subject, dns_names, &TokenSigner { key, token }).map_err(from_failure)?;
+    let der = csr::build(&subject, dns_names, &TokenSigner { key, token, digest }).map_err(from_failure)?;
     let id: String = sha256(&der).to_string().chars().take(40).collect();
     let encoded = match format {
         CsrFormat::Der => der,
@@ -96,11 +92,12 @@ fn from_failure(failure: SignerFailure) -> SignerError {
 struct TokenSigner<'a> {
     key: &'a KeyRecord,
     token: &'a dyn Token,
+    digest: DigestAlgorithm,
 }
 
 impl TokenSigner<'_> {
     const fn algorithm_name(&self) -> SignatureAlgorithm {
-        self.key.algorithm.message_signature(DIGEST)
+        self.key.algorithm.message_signature(self.digest)
     }
 }
 

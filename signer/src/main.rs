@@ -12,6 +12,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use settings::{Preset, SettingsError};
 use signal_hook::{
     consts::{SIGINT, SIGTERM},
     iterator::Signals,
@@ -20,7 +21,7 @@ use signer::{
     auto_login::{self, PinFileError},
     server::{Server, SocketError},
     service::{Service, StartError},
-    settings::{Settings, SettingsError},
+    settings::Settings,
     token::{
         Token,
         software::{Options, SOFTWARE_TOKEN_ID, SoftwareToken, files::FileError},
@@ -49,6 +50,9 @@ enum Command {
         /// The settings.
         #[arg(long, env = "KIIRTEE_SIGNER_CONFIG")]
         config: PathBuf,
+        /// National set of values that hold where the settings file says nothing: ee, fi, is, fo.
+        #[arg(long)]
+        preset: Option<Preset>,
     },
     /// Gives the software token its first PIN, without a running signer.
     Init {
@@ -58,6 +62,9 @@ enum Command {
         /// The file with the PIN; by default that of the settings.
         #[arg(long)]
         pin_file: Option<PathBuf>,
+        /// National set of values that hold where the settings file says nothing: ee, fi, is, fo.
+        #[arg(long)]
+        preset: Option<Preset>,
     },
 }
 
@@ -88,8 +95,12 @@ enum MainError {
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let result = match &arguments.command {
-        Command::Run { config } => run(config),
-        Command::Init { config, pin_file } => initialize(config, pin_file.as_deref()),
+        Command::Run { config, preset } => run(config, *preset),
+        Command::Init {
+            config,
+            pin_file,
+            preset,
+        } => initialize(config, pin_file.as_deref(), *preset),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -111,15 +122,22 @@ fn report(error: &MainError) {
     let _ = io::Write::write_all(&mut io::stderr(), format!("{text}\n").as_bytes());
 }
 
-fn run(config: &Path) -> Result<(), MainError> {
-    let settings = Settings::read(config)?;
+fn run(config: &Path, preset: Option<Preset>) -> Result<(), MainError> {
+    let settings = Settings::read(config, preset)?;
     start_log(&settings);
+    for ignored in &settings.ignored {
+        tracing::warn!(
+            setting = ignored.name,
+            reason = ignored.reason,
+            "a setting is ignored"
+        );
+    }
     forbid_core_dumps();
-    let _lock = lock_state(&settings.state_directory)?;
+    let _lock = lock_state(&settings.kiirtee.state_directory)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(MainError::Signals)?;
     let service = Service::start(&settings)?;
     let server = Server::start(&settings, Arc::clone(&service))?;
-    tracing::info!(socket = %settings.socket.display(), version = env!("CARGO_PKG_VERSION"), "listening");
+    tracing::info!(socket = %settings.kiirtee.signer_socket.display(), version = env!("CARGO_PKG_VERSION"), "listening");
     signals.forever().next();
     tracing::info!("stopping");
     if !server.stop(PATIENCE_AT_STOP) {
@@ -129,20 +147,20 @@ fn run(config: &Path) -> Result<(), MainError> {
     Ok(())
 }
 
-fn initialize(config: &Path, pin_file: Option<&Path>) -> Result<(), MainError> {
-    let settings = Settings::read(config)?;
-    let _lock = lock_state(&settings.state_directory)?;
+fn initialize(config: &Path, pin_file: Option<&Path>, preset: Option<Preset>) -> Result<(), MainError> {
+    let settings = Settings::read(config, preset)?;
+    let _lock = lock_state(&settings.kiirtee.state_directory)?;
     let pin_file = pin_file
-        .or(settings.pin_file.as_deref())
+        .or(settings.kiirtee.pin_file.as_deref())
         .ok_or(MainError::NoPin)?;
     let pins = auto_login::read(pin_file, &[SOFTWARE_TOKEN_ID])?;
     let (_, pin) = pins.first().ok_or(MainError::NoPin)?;
     let options = Options {
-        kdf: settings.software_token,
-        enforce_pin_policy: settings.enforce_pin_policy,
-        batch_signing: settings.signing.batch,
+        kdf: settings.kiirtee.kdf(),
+        enforce_pin_policy: settings.signer.enforce_token_pin_policy,
+        batch_signing: settings.kiirtee.batch_signing,
     };
-    let token = SoftwareToken::load(&settings.state_directory.join("token-0"), options)?;
+    let token = SoftwareToken::load(&settings.kiirtee.state_directory.join("token-0"), options)?;
     Ok(token.initialize(pin)?)
 }
 
@@ -152,7 +170,7 @@ fn start_log(settings: &Settings) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(io::stderr);
-    if settings.log.json {
+    if settings.kiirtee.log_json {
         log.json().init()
     } else {
         log.with_ansi(false).init()

@@ -70,16 +70,19 @@ impl Server {
     /// # Errors
     /// See [`SocketError`].
     pub fn start(settings: &Settings, service: Arc<Service>) -> Result<Self, SocketError> {
-        let listener = Arc::new(socket::bind(&settings.socket, settings.socket_gid)?);
+        let listener = Arc::new(socket::bind(
+            &settings.kiirtee.signer_socket,
+            settings.kiirtee.socket_gid,
+        )?);
         let users = Users {
             own: rustix::process::geteuid().as_raw(),
-            administrators: settings.admin_uids.clone(),
-            signing: settings.signing_uids.clone(),
+            administrators: settings.kiirtee.admin_uids.clone(),
+            signing: settings.kiirtee.signing_uids.clone(),
         };
         let shared = Arc::new(Shared {
             service,
             users,
-            max_connections: settings.max_connections,
+            max_connections: settings.kiirtee.max_connections,
             stopping: AtomicBool::new(false),
             connections: Mutex::default(),
             ended: Condvar::new(),
@@ -89,13 +92,13 @@ impl Server {
             .name("accept".to_owned())
             .spawn(move || acceptor.accept(&incoming))
             .map_err(|source| SocketError::Io {
-                path: settings.socket.clone(),
+                path: settings.kiirtee.signer_socket.clone(),
                 source,
             })?;
         Ok(Self {
             shared,
             listener,
-            path: settings.socket.clone(),
+            path: settings.kiirtee.signer_socket.clone(),
             accepting,
         })
     }

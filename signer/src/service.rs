@@ -22,7 +22,7 @@ use crate::{
     counters::Counters,
     registry::{RegistryError, RegistryFile},
     server::ticket::Ticket,
-    settings::Settings,
+    settings::{Settings, TokenSettings},
     signing::{Job, Limits, MessageJob, RawJob, check_message},
     token::{
         Token,
@@ -68,6 +68,7 @@ pub struct Service {
     index: RwLock<Arc<Index>>,
     counters: Arc<Counters>,
     limits: Limits,
+    preferences: TokenSettings,
     changes: Mutex<Option<Changes>>,
 }
 
@@ -84,7 +85,7 @@ impl Service {
     /// See [`StartError`]. A wrong PIN in the PIN file is logged, not an error.
     pub fn start(settings: &Settings) -> Result<Arc<Self>, StartError> {
         let service = Arc::new(Self::load(settings)?);
-        if let Some(path) = &settings.pin_file {
+        if let Some(path) = &settings.kiirtee.pin_file {
             service.log_in(path)?;
         }
         let (queue, changes) = flume::bounded(MAX_WAITING_CHANGES);
@@ -99,8 +100,8 @@ impl Service {
 
     fn load(settings: &Settings) -> Result<Self, StartError> {
         let tokens = load_tokens(settings)?;
-        let registry = RegistryFile::load(&settings.state_directory.join("keys.json"))?;
-        let signing = &settings.signing;
+        let registry = RegistryFile::load(&settings.kiirtee.state_directory.join("keys.json"))?;
+        let signing = &settings.kiirtee;
         let (max_batch, max_queue) = (signing.max_batch, signing.max_queue);
         let service = Self {
             tokens,
@@ -110,8 +111,9 @@ impl Service {
             limits: Limits {
                 max_batch,
                 max_queue,
-                timeout: signing.timeout(),
+                timeout: signing.signing_timeout,
             },
+            preferences: settings.signer.clone(),
             changes: Mutex::new(None),
         };
         service.adopt_keys();
@@ -282,10 +284,10 @@ fn signing_key(entry: &CertificateEntry) -> Result<&CertificateEntry, SignerErro
 
 fn load_tokens(settings: &Settings) -> Result<Vec<Arc<dyn Token>>, FileError> {
     let options = Options {
-        kdf: settings.software_token,
-        enforce_pin_policy: settings.enforce_pin_policy,
-        batch_signing: settings.signing.batch,
+        kdf: settings.kiirtee.kdf(),
+        enforce_pin_policy: settings.signer.enforce_token_pin_policy,
+        batch_signing: settings.kiirtee.batch_signing,
     };
-    let software = SoftwareToken::load(&settings.state_directory.join("token-0"), options)?;
+    let software = SoftwareToken::load(&settings.kiirtee.state_directory.join("token-0"), options)?;
     Ok(vec![Arc::new(software)])
 }

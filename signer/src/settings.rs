@@ -1,28 +1,6 @@
-//! What the operator may set: a TOML file, unknown names refused. Only the first two are needed:
+//! What the operator may set (`signer.toml`), typed.
 //!
-//! ```toml
-//! socket = "/run/kiirtee/signer.sock"
-//! state_directory = "/var/lib/kiirtee/signer"
-//! socket_gid = 990                       # group that may connect
-//! admin_uids = [0]                       # users that may change tokens, besides the signer's own
-//! signing_uids = [991]                   # users that may only sign: the proxy
-//! pin_file = "/etc/kiirtee/signer.pin"   # mode 0600
-//! enforce_pin_policy = true
-//! max_connections = 64
-//!
-//! [signing]
-//! batch = true
-//! max_batch = 256
-//! max_queue = 16384
-//! timeout_seconds = 60
-//!
-//! [software_token]
-//! kdf_memory_kib = 65536
-//! kdf_passes = 3
-//!
-//! [log]
-//! json = true
-//! ```
+//! Names, defaults and bounds are in the table of the crate `settings`: the reference's `[signer]`, and our `[kiirtee]`.
 
 use std::{
     path::{Path, PathBuf},
@@ -30,117 +8,136 @@ use std::{
 };
 
 use serde::Deserialize;
-
-/// Largest settings file, in bytes.
-const MAX_SETTINGS_BYTES: u64 = 64 * 1024;
-
-/// Why the settings cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("cannot read {path}")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file does not exist.
-    #[error("{0} does not exist")]
-    Missing(PathBuf),
-    /// The file is not TOML, or has unknown or missing names.
-    #[error("{path}: {source}")]
-    Syntax {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: Box<toml::de::Error>,
-    },
-    /// A value is out of its range.
-    #[error("{name} must be {range}")]
-    Range {
-        /// The setting.
-        name: &'static str,
-        /// What it may be.
-        range: &'static str,
-    },
-}
+use settings::{Loaded, Preset, SettingsError, duration::seconds, parameter::Process, resolve::Ignored};
+use signer_client::{DigestAlgorithm, KeyAlgorithm, KeyChoice};
 
 /// The signer's settings.
 #[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Settings {
+    /// Folders, sockets and bounds of our own.
+    pub kiirtee: OwnSettings,
+    /// Tokens and keys.
+    pub signer: TokenSettings,
+    /// What the file says in vain.
+    #[serde(skip)]
+    pub ignored: Vec<Ignored>,
+}
+
+/// `[kiirtee]`: folders, sockets and bounds of our own.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OwnSettings {
     /// The Unix socket to listen on.
-    pub socket: PathBuf,
+    pub signer_socket: PathBuf,
     /// Where keys and certificates are kept.
     pub state_directory: PathBuf,
     /// Group (gid) that the socket is given to; by default that of the process.
     pub socket_gid: Option<u32>,
     /// Users (uids) that may ask everything, besides the signer's own.
-    #[serde(default)]
     pub admin_uids: Vec<u32>,
     /// Users (uids) that may only read the status and sign.
-    #[serde(default)]
     pub signing_uids: Vec<u32>,
     /// A file with PINs, entered at start (see [`crate::auto_login`]).
     pub pin_file: Option<PathBuf>,
-    /// Whether new PINs must have ten characters of three classes (features.md 1.2, K8).
-    #[serde(default)]
-    pub enforce_pin_policy: bool,
     /// Connections at the same time.
-    #[serde(default = "default_connections")]
     pub max_connections: usize,
-    /// How messages are signed.
-    #[serde(default)]
-    pub signing: SigningSettings,
-    /// How the software token protects its keys.
-    #[serde(default)]
-    pub software_token: SoftwareTokenSettings,
-    /// The log.
-    #[serde(default)]
-    pub log: LogSettings,
-}
-
-fn default_connections() -> usize {
-    64
-}
-
-/// How messages are signed.
-#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SigningSettings {
     /// Whether waiting messages share a signature.
-    pub batch: bool,
+    pub batch_signing: bool,
     /// The most messages that share one.
     pub max_batch: usize,
     /// The most requests that wait for one key.
     pub max_queue: usize,
-    /// Seconds after which a waiting request is given up (wire.md 3.3).
-    pub timeout_seconds: u64,
+    /// How long a request may wait (wire.md 3.3).
+    #[serde(with = "seconds")]
+    pub signing_timeout: Duration,
+    /// Memory in KiB that trying a PIN takes.
+    kdf_memory: u32,
+    /// Passes over it.
+    kdf_passes: u32,
+    /// Whether lines of the log are JSON objects.
+    pub log_json: bool,
 }
 
-impl Default for SigningSettings {
-    fn default() -> Self {
-        Self {
-            batch: true,
-            max_batch: 256,
-            max_queue: 16_384,
-            timeout_seconds: 60,
+/// `[signer]`: tokens and keys.
+#[derive(Clone, PartialEq, Eq, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TokenSettings {
+    /// Whether new PINs must have ten characters of three classes (features.md 1.2, K8).
+    pub enforce_token_pin_policy: bool,
+    /// Bits of new RSA keys.
+    key_length: KeyLength,
+    /// Curve of new EC keys.
+    key_named_curve: Curve,
+    /// Digest in signatures of certificate signing requests.
+    csr_signature_digest_algorithm: Digest,
+}
+
+/// Lengths that tokens make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[serde(try_from = "u32")]
+struct KeyLength(KeyAlgorithm);
+
+impl TryFrom<u32> for KeyLength {
+    type Error = String;
+
+    fn try_from(bits: u32) -> Result<Self, String> {
+        match bits {
+            2048 => Ok(Self(KeyAlgorithm::Rsa2048)),
+            3072 => Ok(Self(KeyAlgorithm::Rsa3072)),
+            4096 => Ok(Self(KeyAlgorithm::Rsa4096)),
+            _ => Err(format!(
+                "[signer] key-length is {bits}: expected 2048, 3072 or 4096"
+            )),
         }
     }
 }
 
-impl SigningSettings {
-    /// How long a request may wait.
+/// Curves that tokens know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+enum Curve {
+    #[serde(rename = "secp256r1")]
+    P256,
+    #[serde(rename = "secp384r1")]
+    P384,
+}
+
+/// Digests that may stand in a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+enum Digest {
+    #[serde(rename = "SHA-256")]
+    Sha256,
+    #[serde(rename = "SHA-384")]
+    Sha384,
+    #[serde(rename = "SHA-512")]
+    Sha512,
+}
+
+impl TokenSettings {
+    /// What a new key is, when it is not said exactly.
     #[must_use]
-    pub const fn timeout(&self) -> Duration {
-        Duration::from_secs(self.timeout_seconds)
+    pub const fn key(&self, choice: KeyChoice) -> KeyAlgorithm {
+        match (choice, self.key_named_curve) {
+            (KeyChoice::Exactly(algorithm), _) => algorithm,
+            (KeyChoice::Rsa, _) => self.key_length.0,
+            (KeyChoice::Ec, Curve::P256) => KeyAlgorithm::EcP256,
+            (KeyChoice::Ec, Curve::P384) => KeyAlgorithm::EcP384,
+        }
+    }
+
+    /// The digest in signatures of certificate signing requests.
+    #[must_use]
+    pub const fn csr_digest(&self) -> DigestAlgorithm {
+        match self.csr_signature_digest_algorithm {
+            Digest::Sha256 => DigestAlgorithm::Sha256,
+            Digest::Sha384 => DigestAlgorithm::Sha384,
+            Digest::Sha512 => DigestAlgorithm::Sha512,
+        }
     }
 }
 
 /// The cost of trying a PIN: Argon2id (RFC 9106). Used when a PIN is set; an existing token keeps its own.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SoftwareTokenSettings {
     /// Memory in KiB.
     pub kdf_memory_kib: u32,
@@ -148,84 +145,30 @@ pub struct SoftwareTokenSettings {
     pub kdf_passes: u32,
 }
 
-impl Default for SoftwareTokenSettings {
-    fn default() -> Self {
-        Self {
-            kdf_memory_kib: 64 * 1024,
-            kdf_passes: 3,
+impl OwnSettings {
+    /// The cost of trying a PIN.
+    #[must_use]
+    pub const fn kdf(&self) -> SoftwareTokenSettings {
+        SoftwareTokenSettings {
+            kdf_memory_kib: self.kdf_memory,
+            kdf_passes: self.kdf_passes,
         }
     }
 }
 
-/// The log.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LogSettings {
-    /// Whether lines are JSON objects.
-    pub json: bool,
-}
-
 impl Settings {
-    /// Reads and checks the settings.
+    /// Reads and checks the settings; `preset` wins over what the file names.
     ///
     /// # Errors
-    /// See [`SettingsError`].
-    pub fn read(path: &Path) -> Result<Self, SettingsError> {
-        let content = crate::atomic_file::read(path, MAX_SETTINGS_BYTES)
-            .map_err(|source| SettingsError::Read {
-                path: path.to_owned(),
-                source,
-            })?
-            .ok_or_else(|| SettingsError::Missing(path.to_owned()))?;
-        let settings: Self = toml::from_slice(&content).map_err(|source| SettingsError::Syntax {
-            path: path.to_owned(),
-            source: Box::new(source),
-        })?;
-        settings.check()?;
-        Ok(settings)
+    /// [`SettingsError`] names the file, the setting and what was expected.
+    pub fn read(path: &Path, preset: Option<Preset>) -> Result<Self, SettingsError> {
+        Self::from_loaded(settings::load(path, Process::Signer, preset)?)
     }
 
-    fn check(&self) -> Result<(), SettingsError> {
-        let kdf = &self.software_token;
-        within(
-            "max_connections",
-            (1..=1024).contains(&self.max_connections),
-            "1 to 1024",
-        )?;
-        within(
-            "signing.max_batch",
-            (1..=1024).contains(&self.signing.max_batch),
-            "1 to 1024",
-        )?;
-        within(
-            "signing.max_queue",
-            (1..=65_536).contains(&self.signing.max_queue),
-            "1 to 65536",
-        )?;
-        within(
-            "signing.timeout_seconds",
-            (1..=600).contains(&self.signing.timeout_seconds),
-            "1 to 600",
-        )?;
-        // The lower bounds are the least that OWASP recommends for Argon2id.
-        within(
-            "software_token.kdf_memory_kib",
-            (19_456..=1_048_576).contains(&kdf.kdf_memory_kib),
-            "19456 to 1048576",
-        )?;
-        within(
-            "software_token.kdf_passes",
-            (2..=16).contains(&kdf.kdf_passes),
-            "2 to 16",
-        )
-    }
-}
-
-const fn within(name: &'static str, is_within: bool, range: &'static str) -> Result<(), SettingsError> {
-    if is_within {
-        Ok(())
-    } else {
-        Err(SettingsError::Range { name, range })
+    fn from_loaded(loaded: Loaded) -> Result<Self, SettingsError> {
+        let ignored = loaded.ignored.clone();
+        let settings: Self = loaded.typed()?;
+        Ok(Self { ignored, ..settings })
     }
 }
 
@@ -233,51 +176,48 @@ const fn within(name: &'static str, is_within: bool, range: &'static str) -> Res
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Result<Settings, SettingsError> {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), text).unwrap();
-        Settings::read(file.path())
-    }
-
-    const LEAST: &str = "socket = '/run/s'\nstate_directory = '/var/s'\n";
-
-    #[test]
-    fn two_settings_are_enough() {
-        let settings = read(LEAST).unwrap();
-        assert_eq!(settings.signing.max_batch, 256);
-        assert_eq!(settings.signing.timeout(), Duration::from_secs(60));
-        assert!(settings.signing.batch);
+    fn read(text: &str, preset: Option<Preset>) -> Result<Settings, SettingsError> {
+        Settings::from_loaded(settings::resolve(text, Process::Signer, preset)?)
     }
 
     #[test]
-    fn the_documented_settings_are_accepted() {
-        let documented = include_str!("settings.rs").split("```").nth(1).unwrap();
-        let text: String = documented
-            .lines()
-            .skip(1)
-            .map(|line| format!("{}\n", line.trim_start_matches("//!").trim_start()))
-            .collect();
-        let settings = read(&text).unwrap();
-        assert_eq!((settings.signing_uids, settings.log.json), (vec![991], true));
+    fn nothing_said_is_enough_and_a_preset_asks_for_better_pins() {
+        let settings = read("", None).unwrap();
+        assert_eq!(settings.kiirtee.max_batch, 256);
+        assert_eq!(settings.kiirtee.signing_timeout, Duration::from_secs(60));
+        assert!(settings.kiirtee.batch_signing && !settings.signer.enforce_token_pin_policy);
+        let finland = read("", Some(Preset::Fi)).unwrap();
+        assert!(finland.signer.enforce_token_pin_policy);
+        assert_eq!(settings.signer.key(KeyChoice::Rsa), KeyAlgorithm::Rsa2048);
+        assert_eq!(finland.signer.key(KeyChoice::Rsa), KeyAlgorithm::Rsa3072);
+        assert_eq!(finland.signer.key(KeyChoice::Ec), KeyAlgorithm::EcP256);
+        assert_eq!(
+            finland.signer.key(KeyAlgorithm::EcP384.into()),
+            KeyAlgorithm::EcP384
+        );
+        assert_eq!(finland.signer.csr_digest(), DigestAlgorithm::Sha256);
+        let odd = read("[signer]\nkey-length = 2500", None).unwrap_err();
+        assert!(odd.to_string().contains("2048, 3072 or 4096"), "{odd}");
     }
 
     #[test]
     fn unknown_names_and_values_out_of_range_are_refused() {
         for wrong in [
-            "max_conections = 3",
-            "max_connections = 0",
-            "[signing]\nmax_batch = 5000",
-            "[log]\njsn = true",
+            "max-conections = 3",
+            "max-connections = 0",
+            "max-batch = 5000",
+            "kdf-passes = 1",
+            "admin-uids = ['root']",
         ] {
-            assert!(read(&format!("{LEAST}{wrong}\n")).is_err(), "{wrong}");
+            assert!(read(&format!("[kiirtee]\n{wrong}\n"), None).is_err(), "{wrong}");
         }
         for right in [
-            "max_connections = 3",
-            "[signing]\nmax_batch = 50",
-            "[log]\njson = true",
+            "max-connections = 3",
+            "max-batch = 50",
+            "kdf-passes = 2",
+            "admin-uids = [0]",
         ] {
-            read(&format!("{LEAST}{right}\n")).unwrap();
+            read(&format!("[kiirtee]\n{right}\n"), None).unwrap();
         }
-        assert!(read("socket = '/run/s'").is_err());
     }
 }

@@ -80,16 +80,16 @@ fn data(folders: &Folders, server: &Server) -> PathBuf {
 
 fn confclient_settings(folders: &Folders, server: &Server) -> Value {
     json!({
-        "anchor": folders.anchor(),
-        "directory": folders.global_configuration(server.name),
-        "interval": DOWNLOAD_INTERVAL,
-        "retry_delay": 1,
-        "ocsp": {
-            "signer_socket": folders.signer_socket(server.name),
-            "directory": folders.ocsp_responses(server.name),
-            "poll_interval": 1,
-            "retry_delay": 1,
+        "kiirtee": {
+            "anchor": folders.anchor(),
+            "global-configuration": folders.global_configuration(server.name),
+            "signer-socket": folders.signer_socket(server.name),
+            "ocsp-cache": folders.ocsp_responses(server.name),
+            "retry-delay": 1,
+            "ocsp-poll-interval": 1,
         },
+        "configuration-client": {"update-interval": DOWNLOAD_INTERVAL},
+        "signer": {"ocsp-retry-delay": 1},
     })
 }
 

@@ -2,8 +2,9 @@
 
 use protocol_pki::certificate::Certificate;
 use serde_json::json;
+use settings::Preset;
 use signer_client::{
-    CertificateStatus, Client, CsrFormat, KeyAlgorithm, KeyUsage, NameAttribute, Pin, TokenStatus,
+    CertificateStatus, Client, CsrFormat, KeyChoice, KeyUsage, NameAttribute, Pin, TokenStatus,
 };
 
 use super::layout::{Folders, INSTANCE, MEMBER_CLASS, Net, PIN, Server};
@@ -31,22 +32,31 @@ pub fn process_name(server: &str) -> String {
     format!("{server}-signer")
 }
 
-/// Starts the signer of a server; its token is opened with the PIN file if it has been initialised.
+/// Starts the signer of a server; its token is opened with the PIN file if it has been initialised. Settings that are
+/// there already stay as they are; the preset is for new ones.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn start(folders: &Folders, server: &str) -> Result<(), Failure> {
+pub fn start(folders: &Folders, server: &str, preset: Option<Preset>) -> Result<(), Failure> {
     let folder = folders.server(server).join("signer");
     let (settings, pin) = (folder.join("signer.toml"), folder.join("pin"));
     files::write_secret(&pin, format!("{PIN}\n").as_bytes())?;
-    let content = json!({
-        "socket": folders.signer_socket(server),
-        "state_directory": folder.join("state"),
-        "pin_file": pin,
-        // The least that is allowed: a sandbox has no secrets and shall start fast.
-        "software_token": {"kdf_memory_kib": 19_456, "kdf_passes": 2},
+    let mut content = json!({
+        "kiirtee": {
+            "signer-socket": folders.signer_socket(server),
+            "state-directory": folder.join("state"),
+            "pin-file": pin,
+            // The least that is allowed: a sandbox has no secrets and shall start fast.
+            "kdf-memory": 19_456,
+            "kdf-passes": 2,
+        },
     });
-    files::write_toml(&settings, &content)?;
+    if let (Some(preset), Some(own)) = (preset, content["kiirtee"].as_object_mut()) {
+        own.insert("preset".into(), preset.code().into());
+    }
+    if !settings.exists() {
+        files::write_toml(&settings, &content)?;
+    }
     let program = process::program("kiirtee-signer")?;
     let settings = settings.display().to_string();
     process::start(
@@ -131,7 +141,7 @@ impl Order<'_> {
         };
         let key = self
             .signer
-            .generate_key(TOKEN, label, KeyAlgorithm::Rsa2048, usage)
+            .generate_key(TOKEN, label, KeyChoice::Rsa, usage)
             .or_unusable(doing)?;
         let request = self
             .signer

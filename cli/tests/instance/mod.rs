@@ -148,6 +148,19 @@ impl Instance {
         self.restarted.push((killed.name.clone(), child));
     }
 
+    /// Changes the settings file of a proxy and starts it again with them.
+    pub fn reconfigure(&mut self, server: &str, change: impl FnOnce(&mut toml::Table)) {
+        let killed = self.kill(&format!("{server}-proxy"));
+        let path = self.dir().join(server).join("proxy.toml");
+        let mut settings: toml::Table = std::fs::read_to_string(&path).unwrap().parse().unwrap();
+        change(&mut settings);
+        std::fs::write(&path, settings.to_string()).unwrap();
+        self.restart(&killed);
+        let urls = ["client_http", "health"].map(|name| self.get(&format!("{server}/{name}")));
+        let answers = |url: &String| agent().get(url).call().is_ok_and(|answer| answer.status() == 200);
+        wait_until("the proxy to be back", || urls.iter().all(answers));
+    }
+
     /// The exit status of a process that [`Self::restart`] started, once it has ended.
     pub fn exit_status(&mut self, name: &str) -> Option<std::process::ExitStatus> {
         let restarted = self.restarted.iter_mut().rev().find(|(of, _)| of == name);

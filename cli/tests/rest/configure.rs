@@ -4,9 +4,8 @@ use std::path::Path;
 
 use toml::Table;
 
-use super::curl;
 use super::file_of;
-use super::instance::{Instance, kiirtee, wait_until};
+use super::instance::{Instance, kiirtee};
 
 /// Changes a file of TOML.
 pub(crate) fn edit(path: &Path, change: impl FnOnce(&mut Table)) {
@@ -53,7 +52,9 @@ pub(crate) fn restart_with(instance: &mut Instance, server: &str, setting: &str,
 
 /// Sets a value in a section of settings.
 pub(crate) fn set(settings: &mut Table, section: &str, setting: &str, value: impl Into<toml::Value>) {
-    let section = settings.entry(section).or_insert(Table::new().into());
+    let section = settings
+        .entry(section)
+        .or_insert_with(|| Table::new().into());
     section
         .as_table_mut()
         .unwrap()
@@ -62,18 +63,5 @@ pub(crate) fn set(settings: &mut Table, section: &str, setting: &str, value: imp
 
 /// Changes the settings of a proxy and starts it again.
 pub(crate) fn restart_edited(instance: &mut Instance, server: &str, change: impl FnOnce(&mut Table)) {
-    let process = format!("{server}-proxy");
-    let killed = instance.kill(&process);
-    edit(&instance.dir().join(server).join("proxy.toml"), change);
-    instance.restart(&killed);
-    let root = format!("{}/", instance.get(&format!("{server}/client_http")));
-    let health = instance.get(&format!("{server}/health"));
-    let answers = |url: &str| {
-        let output = curl::command()
-            .args(["-o", "/dev/null", "-w", "%{http_code}", url])
-            .output()
-            .unwrap();
-        output.stdout == b"200"
-    };
-    wait_until("the proxy to be back", || answers(&root) && answers(&health));
+    instance.reconfigure(server, change);
 }

@@ -10,7 +10,7 @@ use zip::write::{SimpleFileOptions, StreamWriter};
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use super::DownloadError;
-use super::query::AsicQuery;
+use super::query::{AsicQuery, QueryError};
 use super::stream::{Output, Start};
 use crate::process::Process;
 
@@ -40,12 +40,16 @@ pub fn write(process: &Process, query: &AsicQuery, out: Output) -> Result<(), Do
     if !waiting.is_empty() {
         process.time_stamper.stamp_now_blocking(waiting)?;
     }
-    match (query.unique, &records[..]) {
-        (false, _) => write_zip(log, query, &records, out),
-        (true, [record]) => return write_one(log, query, *record, out),
-        (true, several) => return Err(DownloadError::NotUnique(several.len())),
+    if !query.unique {
+        write_zip(log, query, &records, out);
+        return Ok(());
     }
-    Ok(())
+    // As in the reference: found and time-stamped first, refused then; and of several the first is the one.
+    if query.direction.is_none() {
+        return Err(QueryError::UniqueWithoutDirection.into());
+    }
+    let first = records.first().ok_or(DownloadError::NotFound)?;
+    write_one(log, query, *first, out)
 }
 
 /// The records of the exchange, oldest first; at least one.

@@ -8,9 +8,12 @@ use crate::query_string::{decode, pairs};
 /// Why parameters are refused. The texts are the reference's, with its two spaces.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum QueryError {
-    /// One is missing or empty.
+    /// One is missing.
     #[error("Parameter \"{0}\"  must be specified.")]
     Missing(&'static str),
+    /// One is blank.
+    #[error("'{0}' must not be blank")]
+    Blank(&'static str),
     /// Both directions.
     #[error("Parameters \"requestOnly\" and \"responseOnly\" cannot be used at the same time.")]
     Contradiction,
@@ -48,8 +51,14 @@ pub fn client(query: &str) -> Result<ClientId, QueryError> {
     let [instance, class, code] =
         ["xRoadInstance", "memberClass", "memberCode"].map(|name| required(query, name));
     let (instance, class, code) = (instance?, class?, code?);
-    let subsystem = parameter(query, "subsystemCode")?.filter(|code| !code.is_empty());
+    let subsystem = parameter(query, "subsystemCode")?;
     let parts = [Some(instance), Some(class), Some(code), subsystem];
+    let names = ["xRoadInstance", "memberClass", "memberCode", "subsystemCode"];
+    for (part, name) in parts.iter().zip(names) {
+        if part.as_ref().is_some_and(|part| part.trim().is_empty()) {
+            return Err(QueryError::Blank(name));
+        }
+    }
     let encoded: Vec<String> = parts.into_iter().flatten().map(|part| encode(&part)).collect();
     ClientId::parse_encoded(&encoded.join("/")).map_err(|_| QueryError::Client)
 }
@@ -67,15 +76,11 @@ impl AsicQuery {
             (false, true) => Some(Direction::Response),
             (false, false) => None,
         };
-        let unique = has(query, "unique");
-        if unique && direction.is_none() {
-            return Err(QueryError::UniqueWithoutDirection);
-        }
         Ok(Self {
             client,
             query_id,
             direction,
-            unique,
+            unique: has(query, "unique"),
             force: has(query, "force"),
         })
     }
@@ -86,9 +91,7 @@ fn has(query: &str, name: &str) -> bool {
 }
 
 fn required(query: &str, name: &'static str) -> Result<String, QueryError> {
-    parameter(query, name)?
-        .filter(|value| !value.is_empty())
-        .ok_or(QueryError::Missing(name))
+    parameter(query, name)?.ok_or(QueryError::Missing(name))
 }
 
 fn parameter(query: &str, name: &'static str) -> Result<Option<String>, QueryError> {
@@ -132,10 +135,8 @@ mod tests {
         let member = "xRoadInstance=EE&memberClass=GOV&memberCode=1";
         assert_eq!(client(member).unwrap().subsystem_code, None);
         assert_eq!(
-            client(&format!("{member}&subsystemCode="))
-                .unwrap()
-                .subsystem_code,
-            None
+            client(&format!("{member}&subsystemCode=+")),
+            Err(QueryError::Blank("subsystemCode"))
         );
     }
 
@@ -156,6 +157,5 @@ mod tests {
             parse("&queryId=x&requestOnly&responseOnly"),
             QueryError::Contradiction
         );
-        assert_eq!(parse("&queryId=x&unique"), QueryError::UniqueWithoutDirection);
     }
 }

@@ -175,7 +175,10 @@ fn what_cannot_be_given_is_refused_in_plain_text() {
         refused(&asic(&served, "&queryId=x&requestOnly&responseOnly")).0,
         400
     );
-    assert_eq!(refused(&asic(&served, "&queryId=x&unique")).0, 400);
+    let blank = served.get("/asic?xRoadInstance=TEST&memberClass=GOV&memberCode=&queryId=x");
+    assert_eq!(refused(&blank), (500, "'memberCode' must not be blank"));
+    assert_eq!(refused(&asic(&served, "&queryId=")).0, 404);
+    assert_eq!(refused(&asic(&served, "&queryId=x&unique")).0, 404);
     assert_eq!(
         refused(&asic(&served, "&queryId=x")),
         (404, "No signed documents found")
@@ -194,9 +197,12 @@ fn what_cannot_be_given_is_refused_in_plain_text() {
         failed.text()
     );
     tsa.set(Mode::Granted);
+    let which = "Parameter \"unique\" not applicable without \"requestOnly\" or \"responseOnly\".";
+    assert_eq!(refused(&asic(&served, "&queryId=x&force&unique")), (400, which));
     world.log(&Message::new("x", Direction::Request));
     let twice = asic(&served, "&queryId=x&force&unique&requestOnly");
-    assert_eq!(refused(&twice).0, 500);
+    assert_eq!(twice.status, 200, "of several the first");
+    verify(&world, &twice.body);
     assert_eq!(served.ask("POST", "/asic").status, 418);
 }
 

@@ -58,11 +58,26 @@ pub fn authenticate(
     if !settings.verify_client_cert {
         return Ok(());
     }
+    if settings.log_client_cert {
+        tell_certificate(id, peer);
+    }
     match client.authentication {
         Authentication::NoSsl => Ok(()),
         Authentication::SslNoAuth if peer.tls.is_some() => Ok(()),
         Authentication::SslNoAuth => Err(AuthenticateError::Plaintext(id.clone())),
         Authentication::SslAuth => by_certificate(snapshot, settings, (id, client), peer, at),
+    }
+}
+
+/// `log-client-cert`
+fn tell_certificate(id: &ClientId, peer: &Peer) {
+    let shown = peer.tls.as_ref().and_then(|tls| tls.certificates.first());
+    let certificate = shown.and_then(|der| protocol_pki::certificate::Certificate::from_der(der).ok());
+    match certificate {
+        Some(certificate) => {
+            tracing::info!(client = %id, subject = certificate.subject().readable(), "certificate of the information system");
+        }
+        None => tracing::info!(client = %id, "the information system shows no certificate"),
     }
 }
 

@@ -47,7 +47,7 @@ pub(super) async fn message(
         algorithm,
         body_log,
     };
-    let received = receive(connection.body(), content_type, receiving, |_| Ok(())).await;
+    let received = receive(connection.body(), content_type, receiving, |_, _| Ok(())).await;
     let received = received.map_err(ExchangeError::in_service)?;
     match &received.fault {
         Some(xml) => Err(plain_fault(xml, mime::FAULT).in_service()),

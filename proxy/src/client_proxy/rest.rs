@@ -96,7 +96,7 @@ async fn stream(
         .ocsp_responses(out, &exchange.authentication.ocsp_responses)
         .await?;
     outgoing.rest_request(out, request.to_bytes()).await?;
-    let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
+    let mut body_log = BodyLog::rest(process, true, request.service());
     let has_body = stream_body(body, &mut outgoing, out, &mut body_log).await?;
     out.flush().await?;
     let context = exchange.signing(request.client())?;
@@ -166,7 +166,7 @@ async fn receive_answer(
     connection: &mut PooledConnection,
 ) -> Result<RestAnswer, ExchangeError> {
     let process = &exchange.worker.process;
-    let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
+    let mut body_log = BodyLog::rest(process, true, request.service());
     let received = receive::message(exchange, &sent.head, connection, &mut body_log).await?;
     let part = match &received.message {
         Some(part) if part.kind == PartKind::RestResponse => part,

@@ -61,7 +61,7 @@ pub async fn receive(
     body: &mut Body,
     content_type: &str,
     receiving: Receiving<'_>,
-    mut check: impl FnMut(&Received) -> Result<(), ExchangeError>,
+    mut check: impl FnMut(&Received, &mut BodyLog) -> Result<(), ExchangeError>,
 ) -> Result<Received, ExchangeError> {
     let mut decoder = TransportDecoder::new(content_type)?;
     let mut sink = Sink::new(receiving);
@@ -71,7 +71,7 @@ pub async fn receive(
         while let Some(event) = decoder.next(&mut rest)? {
             let is_message = sink.take(event, &chunk).await?;
             if is_message {
-                check(&sink.received)?;
+                check(&sink.received, sink.receiving.body_log)?;
             }
         }
     }

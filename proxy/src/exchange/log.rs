@@ -2,24 +2,18 @@
 
 use bytes::Bytes;
 use protocol_message::identifier::{ClientId, ServiceId};
-use storage::message_log::{
-    Body, BodyWriter, Direction, LogError, LogReceipt, MessageKind, MessageLog, Record,
-};
+use storage::message_log::{Body, BodyWriter, Direction, LogError, LogReceipt, MessageKind, Record};
 use time::OffsetDateTime;
 
 use super::{ExchangeError, SignatureParts};
 use crate::process::Process;
-use crate::settings::MessageLogSettings;
 
 /// Why a message was not logged.
 #[derive(Debug, thiserror::Error)]
 pub enum LogFailure {
     /// The body is longer than the operator lets the log keep.
-    #[error("Message size exceeds maximum loggable size ({limit} bytes)")]
-    BodyTooLarge {
-        /// `max-loggable-message-body-size`.
-        limit: u64,
-    },
+    #[error("Message size exceeds maximum loggable size")]
+    BodyTooLarge,
     /// The message log refused.
     #[error("{0}")]
     Log(#[from] LogError),
@@ -33,7 +27,7 @@ impl LogFailure {
     #[must_use]
     pub fn fault_code(&self) -> String {
         match self {
-            Self::BodyTooLarge { .. } => "logging_failed".to_owned(),
+            Self::BodyTooLarge => "logging_failed".to_owned(),
             Self::Log(error) => error.fault_code().to_owned(),
             Self::TimeStamp(error) => format!("logging_failed.{}", error.fault_code()),
         }
@@ -63,14 +57,16 @@ impl BodyLog {
         }
     }
 
-    /// Logs a REST body as the operator has it.
+    /// Logs a REST body as the operator has it for messages about this service.
     #[must_use]
-    pub fn rest(log: &MessageLog, settings: &MessageLogSettings) -> Self {
-        if !settings.keeps_bodies() {
+    pub fn rest(process: &Process, client_side: bool, service: &ServiceId) -> Self {
+        let settings = &process.settings.message_log;
+        if !process.settings.body_logging.keeps(client_side, service) {
             return Self::off();
         }
         Self {
-            writer: Some(log.body_writer()),
+            // A limit of zero keeps no body, and refuses none.
+            writer: (settings.max_loggable_message_body_size > 0).then(|| process.log.body_writer()),
             limit: settings.max_loggable_message_body_size,
             truncated_allowed: settings.truncated_body_allowed,
             length: 0,
@@ -96,11 +92,11 @@ impl BodyLog {
     /// The body to log, and whether it is less than what was signed.
     fn finish(self, has_body: bool) -> Result<(Option<Body>, bool), LogFailure> {
         let Some(writer) = self.writer.filter(|_| has_body) else {
-            return Ok((None, false));
+            return Ok((None, has_body && self.limit == 0));
         };
         let truncated = self.length > self.limit;
         if truncated && !self.truncated_allowed {
-            return Err(LogFailure::BodyTooLarge { limit: self.limit });
+            return Err(LogFailure::BodyTooLarge);
         }
         Ok((Some(writer.finish()?), truncated))
     }
@@ -136,7 +132,10 @@ pub async fn rest(
     signature: &SignatureParts,
     body: (BodyLog, bool),
 ) -> Result<LogReceipt, LogFailure> {
-    let whole = process.settings.message_log.keeps_bodies();
+    let whole = process
+        .settings
+        .body_logging
+        .keeps(entry.client_side, &entry.service);
     let message = if whole { message() } else { filtered() };
     append(process, entry, (message, !whole), signature, body).await
 }

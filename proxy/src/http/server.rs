@@ -22,8 +22,10 @@ use crate::net::stream::{Peer, Stream};
 /// Time limits and bounds of a served connection.
 #[derive(Debug, Clone)]
 pub struct ServerSettings {
-    /// How long a connection may be idle before its first and between requests (wire.md 1.2, 6.4: 30 s).
+    /// How long a connection may be idle before its first request (wire.md 1.2, 6.4: 30 s).
     pub idle_limit: Duration,
+    /// How long it may be idle between requests, if that is something else.
+    pub later_idle_limit: Option<Duration>,
     /// How long a request head may take from its first byte.
     pub head_limit: Duration,
     /// How long a request body may stall.
@@ -40,6 +42,7 @@ impl Default for ServerSettings {
     fn default() -> Self {
         Self {
             idle_limit: Duration::from_secs(30),
+            later_idle_limit: None,
             head_limit: Duration::from_secs(30),
             body_stall_limit: Duration::from_secs(30),
             write_stall_limit: Duration::from_secs(60),
@@ -191,6 +194,7 @@ pub async fn serve_connection<H: Handler>(
         peer: Rc::new(peer),
         settings,
         drain,
+        has_served: false,
     };
     while connection.serve_one(&*handler).await {}
     connection.close().await;
@@ -202,6 +206,7 @@ struct Connection {
     peer: Rc<Peer>,
     settings: Rc<ServerSettings>,
     drain: Latch,
+    has_served: bool,
 }
 
 impl Connection {
@@ -225,7 +230,8 @@ impl Connection {
 
     /// Receives a request head and prepares both directions for it; `None` when there is no further request.
     async fn receive_head(&mut self) -> Result<Option<RequestHead>, HttpError> {
-        let (drain, limit) = (self.drain.clone(), self.settings.idle_limit);
+        let later = self.settings.later_idle_limit.filter(|_| self.has_served);
+        let (drain, limit) = (self.drain.clone(), later.unwrap_or(self.settings.idle_limit));
         let give_up = async move {
             let _ = monoio::time::timeout(limit, drain.wait()).await;
         };
@@ -238,6 +244,7 @@ impl Connection {
         let raw = self.body.read_head(self.settings.head_limit).await?;
         let head = parse_request(&raw)?;
         self.begin(&head)?;
+        self.has_served = true;
         Ok(Some(head))
     }
 

@@ -180,9 +180,9 @@ struct Worker {
 impl Worker {
     fn new(process: Arc<Process>, requests: Requests) -> Self {
         Self {
+            stamper: Stamper::new(&process.settings.message_log),
             process,
             requests: requests.0,
-            stamper: Stamper::new(),
         }
     }
 

@@ -28,10 +28,19 @@ pub struct Listener {
 impl Listener {
     /// Binds and listens. Every worker binds the same address for itself. Call inside a worker.
     pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<Self> {
+        Self::bind_lingering(address, backlog, None)
+    }
+
+    /// The same, with `SO_LINGER` for its connections, which inherit it: how long closing one waits for what was sent to
+    /// be received. Without, it does not wait, and the system goes on sending; zero throws away what was not sent.
+    pub fn bind_lingering(address: SocketAddr, backlog: i32, linger: Option<Duration>) -> io::Result<Self> {
         let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
         socket.set_reuse_address(true)?;
         socket.set_reuse_port(true)?;
         socket.set_nonblocking(true)?;
+        if linger.is_some() {
+            socket.set_linger(linger)?;
+        }
         socket.bind(&address.into())?;
         socket.listen(backlog)?;
         let socket = TcpListener::from_std(socket.into())?;

@@ -67,15 +67,19 @@ async fn read(
     body: &mut Body,
 ) -> Result<(RequestPart, Received, BodyLog), ExchangeError> {
     let process = &exchange.worker.process;
-    let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
+    // Whether it is kept depends on the service, which the request part names.
+    let mut body_log = BodyLog::off();
     let receiving = Receiving {
         spools: &process.spools,
         algorithm: exchange.algorithm,
         body_log: &mut body_log,
     };
     let mut request = None;
-    let received = receive(body, exchange.content_type(), receiving, |received| {
+    let received = receive(body, exchange.content_type(), receiving, |received, body_log| {
         request = check(exchange, received)?;
+        if let Some(request) = &request {
+            *body_log = BodyLog::rest(process, false, request.service());
+        }
         Ok(())
     });
     let received = received.await.map_err(ExchangeError::in_service)?;
@@ -158,7 +162,7 @@ async fn answer(
     let (mut connection, head) = call(exchange, authorized, request, (verified, logged)).await?;
     let response = response_part(exchange, request, verified, &head)?;
     outgoing.rest_response(out, response.to_bytes()).await?;
-    let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
+    let mut body_log = BodyLog::rest(process, false, request.service());
     let has_body = may_have_body(request, head.status);
     if has_body {
         stream_body(&mut connection, outgoing, out, &mut body_log).await?;

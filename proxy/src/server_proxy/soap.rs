@@ -112,7 +112,7 @@ async fn read(exchange: &Exchange<'_>, body: &mut Body) -> Result<(SoapMessage, 
         body_log: &mut body_log,
     };
     let mut request = None;
-    let received = receive(body, exchange.content_type(), receiving, |received| {
+    let received = receive(body, exchange.content_type(), receiving, |received, _| {
         request = check(exchange, received)?;
         Ok(())
     });

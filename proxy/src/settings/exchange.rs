@@ -43,9 +43,6 @@ pub struct ProxySettings {
     /// Waiting for a peer; none = for ever (wire.md 2.6).
     #[serde(with = "millis_or_none")]
     pub client_httpclient_timeout: Option<Duration>,
-    /// `SO_LINGER` of connections to peers.
-    #[serde(with = "seconds_or_off")]
-    pub client_httpclient_so_linger: Option<Duration>,
     /// How long the fastest address of a provider is remembered (wire.md 2.6).
     #[serde(with = "seconds")]
     pub client_fastest_connecting_ssl_uri_cache_period: Duration,
@@ -55,9 +52,6 @@ pub struct ProxySettings {
     pub pool_total_max_connections: usize,
     /// Connections to one peer.
     pub pool_total_default_max_connections_per_route: usize,
-    /// Unused time after which a kept connection is looked at before use; none = never.
-    #[serde(with = "millis_or_none")]
-    pub pool_validate_connections_after_inactivity_of_millis: Option<Duration>,
     /// Whether kept connections that are not used are closed.
     pub client_use_idle_connection_monitor: bool,
     /// How often it is looked for them.
@@ -95,9 +89,6 @@ pub struct ProxySettings {
     pub ocsp_responder_port: u16,
     /// TLS suites between servers that a stock peer needs, names as in the reference.
     pub xroad_tls_ciphers: Vec<String>,
-    /// Always true.
-    #[serde(rename = "ssl-enabled")]
-    _ssl_enabled: bool,
     /// Port of the health check; 0 = none.
     pub health_check_port: u16,
     /// Where that port is.

@@ -42,12 +42,6 @@ pub struct MessageLogSettings {
     /// Waiting for its answer; none = for ever.
     #[serde(with = "millis_or_none")]
     pub timestamper_client_read_timeout: Option<Duration>,
-    /// Always `NONE`.
-    #[serde(rename = "timestamping-prioritization-strategy")]
-    _timestamping_prioritization_strategy: String,
-    /// Always `SHA-512`.
-    #[serde(rename = "hash-algo-id")]
-    _hash_algo_id: String,
     /// Days that records are kept after they were archived.
     #[serde(rename = "keep-records-for")]
     pub keep_records_for_days: u32,

@@ -9,9 +9,6 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OwnSettings {
-    /// The preset that the file names; chosen already.
-    #[serde(default, rename = "preset")]
-    _preset: Option<String>,
     /// Folder of the message log (`messagelog/`) and the spool (`spool/`).
     pub data_dir: PathBuf,
     /// The server configuration database (SQLite).

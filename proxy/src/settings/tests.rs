@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use protocol_message::identifier::ServiceId;
+
 use super::*;
 
 const SMALL: &str = r#"
@@ -87,12 +89,26 @@ fn a_value_that_cannot_be_is_refused_with_what_can() {
         None,
     )
     .unwrap();
-    assert!(
-        Settings::from_text("", None)
-            .unwrap_err()
-            .to_string()
-            .contains("missing")
-    );
+    Settings::from_text("", None).unwrap();
+}
+
+#[test]
+fn bodies_are_kept_but_for_the_subsystems_named_and_the_wrong_list_is_refused() {
+    let service = |code: &str| ServiceId::parse_encoded(&format!("A/GOV/1/{code}/s")).unwrap();
+    let text = "[message-log]\ndisabled-body-logging-local-producer-subsystems = 'A/GOV/1/secret, A/GOV/1/x'";
+    let logging = read(text, None).unwrap().body_logging;
+    assert!(!logging.keeps(false, &service("secret")) && logging.keeps(true, &service("secret")));
+    assert!(logging.keeps(false, &service("open")));
+    let text = "[message-log]\nenabled-body-logging-remote-producer-subsystems = ['A/GOV/1/open']";
+    let logging = read(text, Some(Preset::Fi)).unwrap().body_logging;
+    assert!(logging.keeps(true, &service("open")) && !logging.keeps(false, &service("open")));
+    assert!(!logging.keeps(true, &service("secret")));
+    assert!(refusal(text).contains("because message-body-logging is true"));
+    let text = "[message-log]\ndisabled-body-logging-local-producer-subsystems = 'A/GOV/1'";
+    assert!(refusal(text).contains("INSTANCE/CLASS/MEMBER/SUBSYSTEM"));
+    // The old name wins.
+    let old = read("[message-log]\nsoap-body-logging = false", None).unwrap();
+    assert!(!old.body_logging.keeps(false, &service("open")));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use crate::parameter::{Kind, Parameter, Value};
 ///
 /// # Errors
 /// [`SettingsError::OutOfBounds`] when it is of another kind or outside the bounds.
-pub(super) fn value(parameter: &Parameter, value: &Toml) -> Result<Toml, SettingsError> {
+pub(crate) fn value(parameter: &Parameter, value: &Toml) -> Result<Toml, SettingsError> {
     let good = match parameter.kind {
         Kind::Any => Some(value.clone()),
         Kind::Switch => value.as_bool().map(Toml::from),
@@ -101,7 +101,7 @@ pub(super) fn is_default(
         Value::Switch(only) => (value.as_bool() == Some(only), only.to_string()),
         Value::Number(only) => (value.as_integer() == Some(only), only.to_string()),
         Value::Text(only) => (value.as_str() == Some(only), only.to_owned()),
-        Value::List(_) | Value::Unset | Value::Required => (false, "nothing".to_owned()),
+        Value::List(_) | Value::Unset => (false, "nothing".to_owned()),
     };
     if same {
         return Ok(());

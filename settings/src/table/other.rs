@@ -51,7 +51,7 @@ pub(super) const TABLE: &[Parameter] = &[
         "global-conf-hostname-verification",
         true,
     ))
-    .means("verify their host names"),
+    .fixed("a certificate that is verified has to be of that host"),
     of(Parameter::unused("configuration-client", "port", SIGNALS)),
     of(Parameter::unused("configuration-client", "admin-port", SIGNALS)),
     of(Parameter::unused(

@@ -1,11 +1,12 @@
 //! `[kiirtee]`: what the reference has no parameter for. Folders, sockets, bounds of our own.
 
 use super::MOST;
+use crate::parameter::Process::{ConfigurationClient, Proxy, Signer};
 use crate::parameter::{Kind, Parameter, Process, Value};
 use crate::preset::Preset;
 
-const fn path(key: &'static str, default: Value) -> Parameter {
-    Parameter::new("kiirtee", key, Kind::Path, default)
+const fn path(key: &'static str, default: &'static str) -> Parameter {
+    Parameter::new("kiirtee", key, Kind::Path, Value::Text(default))
 }
 
 const fn number(key: &'static str, default: i64, bounds: (i64, i64, &'static str)) -> Parameter {
@@ -23,19 +24,29 @@ pub(super) const TABLE: &[Parameter] = &[
     // All processes.
     Parameter::new("kiirtee", "preset", Kind::Choice(PRESETS), Value::Unset)
         .read_by(Process::ALL)
+        .first()
         .means("national set of values that hold where nothing else is said; `--preset` wins"),
+    path("signer-socket", "/run/kiirtee/signer.sock")
+        .read_by(Process::ALL)
+        .means("Unix socket of kiirtee-signer"),
+    // Written by the configuration client, read by the proxy.
+    path("global-configuration", "/var/lib/kiirtee/globalconf")
+        .read_by(&[Proxy, ConfigurationClient])
+        .means("folder of the global configuration, written by kiirtee-confclient"),
+    path("ocsp-cache", "/var/cache/kiirtee/ocsp")
+        .read_by(&[Proxy, ConfigurationClient])
+        .means("folder of OCSP responses, written by kiirtee-confclient"),
     // The proxy.
-    path("data-dir", Value::Required).means("folder of the message log and the spool"),
-    path("server-configuration", Value::Required).means("database of clients, services and access rights"),
-    path("global-configuration", Value::Required)
-        .means("folder that kiirtee-confclient writes"),
-    path("ocsp-cache", Value::Required).means("folder of OCSP responses that kiirtee-confclient writes"),
-    path("signer-socket", Value::Required).means("Unix socket of kiirtee-signer"),
-    path("tls-certificate", Value::Unset)
-        .means("PEM file of the certificate shown to information systems; its key is in the signer; unset = no HTTPS"),
-    Parameter::switch("kiirtee", "better-tls", true)
-        .means("offer TLS 1.3 and AES-GCM before what `[proxy] xroad-tls-ciphers` and `client-tls-ciphers` list; \
-                false = exactly what they list"),
+    path("data-dir", "/var/lib/kiirtee/proxy").means("folder of the message log and the spool"),
+    path("server-configuration", "/var/lib/kiirtee/server.db")
+        .means("database of clients, services and access rights"),
+    Parameter::new("kiirtee", "tls-certificate", Kind::Path, Value::Unset).means(
+        "PEM file of the certificate shown to information systems; its key is in the signer; unset = no HTTPS",
+    ),
+    Parameter::switch("kiirtee", "better-tls", true).means(
+        "offer TLS 1.3 and AES-GCM before what `[proxy] xroad-tls-ciphers` and `client-tls-ciphers` list; \
+         false = exactly what they list",
+    ),
     Parameter::new("kiirtee", "admin-listen", Kind::Socket, Value::Text("127.0.0.1:5566"))
         .means("where `/metrics` and `/health` are"),
     number("workers", 0, (0, 1024, "")).means("worker threads; 0 = one for each core"),
@@ -44,4 +55,70 @@ pub(super) const TABLE: &[Parameter] = &[
     number("drain-seconds", 30, (0, MOST, "s")).means("how long running exchanges may go on after SIGTERM"),
     Parameter::new("kiirtee", "timestamp-interval-override", Kind::Number(1, MOST), Value::Unset)
         .means("seconds between rounds of time-stamping instead of the global configuration's; for sandboxes"),
+    // The configuration client.
+    path("anchor", "/etc/kiirtee/configuration-anchor.xml")
+        .read_by(&[ConfigurationClient])
+        .means("configuration anchor"),
+    Parameter::new("kiirtee", "status-file", Kind::Path, Value::Unset)
+        .read_by(&[ConfigurationClient])
+        .means("where the last rounds are told; unset = `confclient-status.json` beside the global configuration"),
+    number("retry-delay", 5, (1, MOST, "s"))
+        .read_by(&[ConfigurationClient])
+        .means("how long to wait after a download failed; doubles with every further failure"),
+    path("root-certificates", "/etc/ssl/certs/ca-certificates.crt")
+        .read_by(&[ConfigurationClient])
+        .means("PEM file of root certificates for `https` sources and responders"),
+    Parameter::new("kiirtee", "ocsp-interval", Kind::Number(1, MOST), Value::Unset)
+        .read_by(&[ConfigurationClient])
+        .means("seconds between two requests about a certificate; unset = the global configuration's"),
+    number("ocsp-poll-interval", 5, (1, MOST, "s"))
+        .read_by(&[ConfigurationClient])
+        .means("how often the signer is asked for its certificates"),
+    number("ocsp-connect-timeout", 20_000, (1, MOST, "ms"))
+        .read_by(&[ConfigurationClient])
+        .means("time for connecting to an OCSP responder"),
+    number("ocsp-read-timeout", 60_000, (1, MOST, "ms"))
+        .read_by(&[ConfigurationClient])
+        .means("time for its answer"),
+    // The signer.
+    path("state-directory", "/var/lib/kiirtee/signer")
+        .read_by(&[Signer])
+        .means("folder of keys and certificates"),
+    Parameter::new("kiirtee", "socket-gid", Kind::Number(0, u32::MAX as i64), Value::Unset)
+        .read_by(&[Signer])
+        .means("group that may connect; unset = that of the process"),
+    Parameter::new("kiirtee", "admin-uids", Kind::Numbers, Value::List(&[]))
+        .read_by(&[Signer])
+        .means("users that may change tokens, besides the signer's own"),
+    Parameter::new("kiirtee", "signing-uids", Kind::Numbers, Value::List(&[]))
+        .read_by(&[Signer])
+        .means("users that may only sign: the proxy's"),
+    Parameter::new("kiirtee", "pin-file", Kind::Path, Value::Unset)
+        .read_by(&[Signer])
+        .means("file with PINs that are entered at start, mode 0600"),
+    number("max-connections", 64, (1, 1024, ""))
+        .read_by(&[Signer])
+        .means("connections at the same time"),
+    Parameter::switch("kiirtee", "batch-signing", true)
+        .read_by(&[Signer])
+        .means("let waiting messages share a signature"),
+    number("max-batch", 256, (1, 1024, ""))
+        .read_by(&[Signer])
+        .means("most messages that share one"),
+    number("max-queue", 16_384, (1, 65_536, ""))
+        .read_by(&[Signer])
+        .means("most requests that wait for one key"),
+    number("signing-timeout", 60, (1, 600, "s"))
+        .read_by(&[Signer])
+        .means("how long a request may wait"),
+    // The lower bounds are the least that OWASP recommends for Argon2id.
+    number("kdf-memory", 65_536, (19_456, 1_048_576, "KiB"))
+        .read_by(&[Signer])
+        .means("memory that trying a PIN takes (Argon2id)"),
+    number("kdf-passes", 3, (2, 16, ""))
+        .read_by(&[Signer])
+        .means("passes over it"),
+    Parameter::switch("kiirtee", "log-json", false)
+        .read_by(&[Signer, ConfigurationClient])
+        .means("write the log as JSON objects"),
 ];

@@ -79,8 +79,10 @@ pub(super) const TABLE: &[Parameter] = &[
     number("client-timeout", 30_000, MS).means("time for connecting to another security server; 0 = for ever"),
     number("client-httpclient-timeout", 0, (-1, MOST, "ms"))
         .means("time without a byte of the answer of another security server; 0 or -1 = for ever"),
-    number("client-httpclient-so-linger", -1, SECONDS_OR_OFF)
-        .means("SO_LINGER of connections to other security servers; -1 = off"),
+    unused(
+        "client-httpclient-so-linger",
+        "a connection is closed after its answer, when nothing is left to be sent",
+    ),
     number("client-fastest-connecting-ssl-uri-cache-period", 3600, SECONDS)
         .means("how long the fastest of a provider's servers is remembered; 0 = not"),
     switch("pool-enable-connection-reuse", false)
@@ -92,9 +94,11 @@ pub(super) const TABLE: &[Parameter] = &[
     number("pool-total-default-max-connections-per-route", 2500, (1, MOST, ""))
         .defined_in(JAVA)
         .means("connections to one other security server"),
-    number("pool-validate-connections-after-inactivity-of-millis", 2000, (-1, MOST, "ms"))
-        .defined_in(JAVA)
-        .means("after how long without use a kept connection is looked at before it is used"),
+    unused(
+        "pool-validate-connections-after-inactivity-of-millis",
+        "a kept connection is looked at whenever it is about to be used",
+    )
+    .defined_in(JAVA),
     switch("client-use-idle-connection-monitor", true).means("close kept connections that are not used"),
     number("client-idle-connection-monitor-interval", 30_000, (1, MOST, "ms"))
         .defined_in(JAVA)
@@ -145,6 +149,11 @@ pub(super) const TABLE: &[Parameter] = &[
     unused("hsm-health-check-enabled", "there are no hardware tokens yet"),
     unused("memory-usage-threshold", "there is no heap that fills up; `/metrics` has the process's memory"),
     // Without a meaning here.
+    unused(
+        "ocsp-verifier-cache-period",
+        "a verdict lasts as long as the OCSP response that it rests on",
+    )
+    .defined_in(JAVA),
     unused("server-conf-cache-period", SNAPSHOT),
     unused("server-conf-client-cache-size", SNAPSHOT),
     unused("server-conf-service-cache-size", SNAPSHOT),

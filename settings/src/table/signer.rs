@@ -1,6 +1,6 @@
 //! `[signer]`: tokens and keys, and OCSP responses of their certificates.
 
-use super::{MOST, MS};
+use super::MOST;
 use crate::parameter::Process::{ConfigurationClient, Signer};
 use crate::parameter::{Kind, Parameter, Value};
 use crate::preset::Preset::{Ee, Fi, Fo};
@@ -9,6 +9,7 @@ const INI: &str = "signer.ini";
 const JAVA: &str = "SystemProperties.java";
 const SOCKET: &str = "processes of a server talk over Unix sockets";
 const OURS: &str = "keys and certificates are kept in `[kiirtee] state-directory`";
+const MECHANISM: &str = "RSA signs with PKCS #1 v1.5 and EC with ECDSA, as the reference by default";
 const AT_ONCE: &str = "changes are seen at once";
 
 const fn unused(key: &'static str, reason: &'static str) -> Parameter {
@@ -35,7 +36,7 @@ pub(super) const TABLE: &[Parameter] = &[
         .means("length of new RSA keys"),
     text(
         "key-named-curve",
-        Kind::Choice(&["secp256r1", "secp384r1", "secp521r1"]),
+        Kind::Choice(&["secp256r1", "secp384r1"]),
         Value::Text("secp256r1"),
     )
     .means("curve of new EC keys"),
@@ -64,6 +65,13 @@ pub(super) const TABLE: &[Parameter] = &[
     unused("module-instance-provider", "there are no hardware tokens yet"),
     unused("module-manager-update-interval", AT_ONCE),
     unused("password-store-ipc-key-pathname", SOCKET),
+    unused("soft-token-rsa-sign-mechanism", MECHANISM),
+    unused("soft-token-ec-sign-mechanism", MECHANISM),
+    unused(
+        "selfsigned-cert-digest-algorithm",
+        "no self-signed certificates are made",
+    ),
+    unused("admin-port", SOCKET),
     unused("port", SOCKET),
     unused("grpc-port", SOCKET),
     // OCSP responses are fetched by the configuration client: the signer has no network.
@@ -75,14 +83,6 @@ pub(super) const TABLE: &[Parameter] = &[
         .read_by(&[ConfigurationClient])
         .defined_in(JAVA)
         .means("fetch OCSP responses for the signer's certificates"),
-    Parameter::number("signer", "ocsp-responder-connect-timeout", 20_000, MS)
-        .read_by(&[ConfigurationClient])
-        .defined_in(JAVA)
-        .means("time for connecting to an OCSP responder"),
-    Parameter::number("signer", "ocsp-responder-read-timeout", 60_000, MS)
-        .read_by(&[ConfigurationClient])
-        .defined_in(JAVA)
-        .means("time for its answer"),
     Parameter::new(
         "signer",
         "ocsp-prioritization-strategy",

@@ -72,6 +72,23 @@ pub enum KeyAlgorithm {
     EcP384,
 }
 
+/// What a new key is to be.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
+pub enum KeyChoice {
+    /// An RSA key as long as the signer's settings say.
+    Rsa,
+    /// An elliptic curve key on the curve that the signer's settings name.
+    Ec,
+    /// This.
+    Exactly(KeyAlgorithm),
+}
+
+impl From<KeyAlgorithm> for KeyChoice {
+    fn from(algorithm: KeyAlgorithm) -> Self {
+        Self::Exactly(algorithm)
+    }
+}
+
 impl KeyAlgorithm {
     /// Whether this is an RSA key (and not an elliptic curve key).
     #[must_use]

@@ -2,7 +2,7 @@
 
 use crate::{
     Client, SignerError,
-    algorithm::{KeyAlgorithm, SignatureAlgorithm},
+    algorithm::{KeyChoice, SignatureAlgorithm},
     blob::{Blob, Pin},
     request::{
         CertificateSha256, CertificateStatus, CsrFormat, ImportCertificate, KeySelector, KeyUsage,
@@ -97,19 +97,19 @@ impl Client {
         })
     }
 
-    /// Makes a key pair.
+    /// Makes a key pair: of an algorithm, or as the signer's settings say.
     pub fn generate_key(
         &self,
         token: &str,
         label: &str,
-        algorithm: KeyAlgorithm,
+        algorithm: impl Into<KeyChoice>,
         usage: KeyUsage,
     ) -> Result<KeyInfo, SignerError> {
         let (token, label) = (token.to_owned(), label.to_owned());
         match self.call(Request::GenerateKey {
             token,
             label,
-            algorithm,
+            algorithm: algorithm.into(),
             usage,
         })? {
             Response::Key(key) => Ok(key),

@@ -44,7 +44,7 @@ mod remote_key;
 pub mod request;
 pub mod response;
 
-pub use algorithm::{DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm};
+pub use algorithm::{DigestAlgorithm, KeyAlgorithm, KeyChoice, SignatureAlgorithm};
 pub use blob::{Blob, Pin};
 pub use client::{Client, DEFAULT_TIMEOUT, Settings};
 pub use error::SignerError;

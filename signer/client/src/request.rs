@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    algorithm::{DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm},
+    algorithm::{DigestAlgorithm, KeyChoice, SignatureAlgorithm},
     blob::{Blob, Pin},
 };
 
@@ -170,7 +170,7 @@ pub enum Request {
         /// A name for people.
         label: String,
         /// What to make.
-        algorithm: KeyAlgorithm,
+        algorithm: KeyChoice,
         /// What for.
         usage: KeyUsage,
     },

@@ -55,7 +55,7 @@ fn to_signer() -> Vec<(&'static str, ClientFrame)> {
     let generate = Request::GenerateKey {
         token: "0".to_owned(),
         label: "l".to_owned(),
-        algorithm: KeyAlgorithm::EcP384,
+        algorithm: KeyAlgorithm::EcP384.into(),
         usage: KeyUsage::Authentication,
     };
     let request = |body| ClientFrame::Request { id: 300, body };

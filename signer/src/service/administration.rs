@@ -1,6 +1,6 @@
 //! Everything that changes tokens, keys or certificates.
 
-use signer_client::{KeyAlgorithm, KeyUsage, Outcome, Request, Response, SignerError};
+use signer_client::{KeyChoice, KeyUsage, Outcome, Request, Response, SignerError};
 
 use super::{Service, status};
 use crate::{
@@ -74,10 +74,11 @@ impl Service {
             .ok_or_else(|| SignerError::TokenNotFound(id.to_owned()))
     }
 
-    fn generate_key(&self, token: &str, label: &str, algorithm: KeyAlgorithm, usage: KeyUsage) -> Outcome {
+    fn generate_key(&self, token: &str, label: &str, algorithm: KeyChoice, usage: KeyUsage) -> Outcome {
         if label.len() > MAX_LABEL_BYTES {
             return Err(SignerError::InvalidRequest("the label is too long".to_owned()));
         }
+        let algorithm = self.preferences.key(algorithm);
         let key = self.token(token)?.generate_key(label, algorithm, usage)?;
         let record = KeyRecord::new(token, key);
         let described = status::describe_key(&record, true);
@@ -113,7 +114,12 @@ impl Service {
         };
         let record = self.registry.current().key(&key)?.clone();
         let token = self.token(&record.token)?;
-        let made = csr::make(&record, token, &subject, &dns_names, format)?;
+        let made = csr::make(
+            (&record, token, self.preferences.csr_digest()),
+            &subject,
+            &dns_names,
+            format,
+        )?;
         let remembered = CsrRecord {
             id: made.id.clone(),
             subject: made.subject,

@@ -44,8 +44,8 @@ impl Signer {
     pub(crate) fn start(settings: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let settings = format!(
-            "socket = '{0}/signer.sock'\nstate_directory = '{0}/state'\n{settings}\n\
-             [software_token]\nkdf_memory_kib = 19456\nkdf_passes = 2\n",
+            "[kiirtee]\nsigner-socket = '{0}/signer.sock'\nstate-directory = '{0}/state'\n\
+             kdf-memory = 19456\nkdf-passes = 2\n{settings}\n",
             directory.path().display()
         );
         fs::write(directory.path().join("signer.toml"), settings).unwrap();

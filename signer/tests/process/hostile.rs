@@ -147,7 +147,7 @@ fn answers_come_even_if_the_client_stops_writing() {
 
 #[test]
 fn connections_are_bounded() {
-    let signer = Signer::start("max_connections = 3");
+    let signer = Signer::start("max-connections = 3");
     // The look whether the signer listens may not have ended yet.
     std::thread::sleep(Duration::from_millis(200));
     let held: Vec<_> = (0..3).map(|_| greeted(&signer)).collect();

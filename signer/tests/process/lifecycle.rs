@@ -93,7 +93,11 @@ fn the_pin_file_logs_in_at_start() {
     fs::set_permissions(&pin_file, fs::Permissions::from_mode(0o600)).unwrap();
     signer.kill();
     let text = fs::read_to_string(&settings).unwrap();
-    fs::write(&settings, format!("pin_file = '{}'\n{text}", pin_file.display())).unwrap();
+    fs::write(
+        &settings,
+        format!("{text}\npin-file = '{}'\n", pin_file.display()),
+    )
+    .unwrap();
     assert!(
         Signer::command(&signer.directory, "init")
             .status()
@@ -149,20 +153,20 @@ fn settings_with_unknown_names_are_refused() {
     let signer = Signer::start("");
     let settings = signer.directory.path().join("signer.toml");
     let text = fs::read_to_string(&settings).unwrap();
-    fs::write(&settings, format!("sockett = 'x'\n{text}")).unwrap();
+    fs::write(&settings, format!("{text}\nsignersocket = 'x'\n")).unwrap();
     let mut child = Signer::command(&signer.directory, "run").spawn().unwrap();
     let mut text = String::new();
     child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
     assert!(!child.wait().unwrap().success());
-    assert!(text.contains("sockett"), "{text}");
+    assert!(text.contains("did you mean signer-socket?"), "{text}");
 }
 
 #[test]
 fn no_pin_reaches_the_log() {
     let directory = tempfile::tempdir().unwrap();
     let settings = format!(
-        "socket = '{0}/s'\nstate_directory = '{0}/state'\n[log]\njson = true\n\
-         [software_token]\nkdf_memory_kib = 19456\nkdf_passes = 2\n",
+        "[kiirtee]\nsigner-socket = '{0}/s'\nstate-directory = '{0}/state'\nlog-json = true\n\
+         kdf-memory = 19456\nkdf-passes = 2\n",
         directory.path().display()
     );
     fs::write(directory.path().join("signer.toml"), settings).unwrap();

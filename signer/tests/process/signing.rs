@@ -212,7 +212,7 @@ fn only_usable_certificates_of_signing_keys_sign_messages() {
 
 #[test]
 fn without_batches_every_message_has_its_own_signature() {
-    let signer = Signer::start("[signing]\nbatch = false");
+    let signer = Signer::start("batch-signing = false");
     let client = signer.client();
     client.init_token("0", signer_client::Pin::new("1")).unwrap();
     let (_, certificate) = certified_key(&client, KeyAlgorithm::EcP256, KeyUsage::Signing);

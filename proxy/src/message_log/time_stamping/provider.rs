@@ -11,10 +11,6 @@ use ureq::tls::{PemItem, RootCerts, TlsConfig, TlsProvider, parse_pem};
 
 use super::error::ProviderError;
 
-/// Connecting to a service.
-pub const CONNECT_LIMIT: Duration = Duration::from_secs(20);
-/// Waiting for its answer.
-pub const READ_LIMIT: Duration = Duration::from_secs(60);
 /// Where the system keeps the certificates that `https` services are verified by. The proof is the token's own
 /// signature, whatever the transport.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -25,16 +21,10 @@ const QUERY: &str = "application/timestamp-query";
 #[derive(Debug, Clone)]
 pub struct Provider(Agent);
 
-impl Default for Provider {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Provider {
-    /// With the time limits of wire.md 5.2.
+    /// With limits for connecting and for reading (wire.md 5.2); none = for ever.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn new(connect: Option<Duration>, read: Option<Duration>) -> Self {
         let tls = TlsConfig::builder()
             .provider(TlsProvider::Rustls)
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
@@ -44,10 +34,10 @@ impl Provider {
             .tls_config(tls)
             .http_status_as_error(false)
             .max_redirects(0)
-            .timeout_connect(Some(CONNECT_LIMIT))
-            .timeout_send_body(Some(READ_LIMIT))
-            .timeout_recv_response(Some(READ_LIMIT))
-            .timeout_recv_body(Some(READ_LIMIT))
+            .timeout_connect(connect)
+            .timeout_send_body(read)
+            .timeout_recv_response(read)
+            .timeout_recv_body(read)
             .user_agent(concat!("kiirtee-proxy/", env!("CARGO_PKG_VERSION")))
             .build();
         Self(config.into())

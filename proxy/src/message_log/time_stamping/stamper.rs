@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 use super::error::TimeStampError;
 use super::provider::Provider;
 use crate::process::Process;
+use crate::settings::MessageLogSettings;
 use crate::snapshot::Snapshot;
 
 /// Records whose hash chains are written at once. Messages that are being logged wait for a write at most this large:
@@ -19,7 +20,7 @@ use crate::snapshot::Snapshot;
 const STEP: usize = 500;
 
 /// Stamps records and keeps the result in the log.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Stamper {
     provider: Provider,
 }
@@ -27,8 +28,13 @@ pub struct Stamper {
 impl Stamper {
     /// Without connections yet.
     #[must_use]
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(settings: &MessageLogSettings) -> Self {
+        Self {
+            provider: Provider::new(
+                settings.timestamper_client_connect_timeout,
+                settings.timestamper_client_read_timeout,
+            ),
+        }
     }
 
     /// Of these records: those that wait for a time-stamp, and those that do not exist. The others have theirs.

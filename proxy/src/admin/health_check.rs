@@ -1,0 +1,57 @@
+//! `health-check-port`: the reference's health check, for load balancers that are configured for it.
+//!
+//! Any request is answered: 200 without a body when the server can exchange messages, else 500 with a line that says why.
+
+use std::sync::Arc;
+
+use time::OffsetDateTime;
+
+use super::{authentication_key, server_configuration, signer};
+use crate::http::{Body, Handler, HttpError, Request, Responder, ResponseHead};
+use crate::process::Process;
+
+/// Answers on the health check's port.
+#[derive(Debug)]
+pub struct HealthCheck {
+    process: Arc<Process>,
+}
+
+impl HealthCheck {
+    /// Speaks for this process.
+    #[must_use]
+    pub const fn new(process: Arc<Process>) -> Self {
+        Self { process }
+    }
+
+    /// What the reference checks, in its words.
+    fn failure(&self, now: OffsetDateTime) -> Option<&'static str> {
+        let snapshot = self.process.current.take();
+        let checks = [
+            (
+                snapshot.valid_globalconf(now).is_ok(),
+                "Global configuration is expired",
+            ),
+            (
+                server_configuration(&snapshot).is_ok(),
+                "Server Conf database did not respond as expected",
+            ),
+            (
+                signer(&self.process).is_ok() && authentication_key(&snapshot, now).is_ok(),
+                "No authentication key available. Signer might be down.",
+            ),
+        ];
+        checks.into_iter().find(|(ok, _)| !ok).map(|(_, reason)| reason)
+    }
+}
+
+impl Handler for HealthCheck {
+    async fn handle(&self, _: Request, _: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
+        match self.failure(OffsetDateTime::now_utc()) {
+            None => responder.send_full(&ResponseHead::new(200), "").await,
+            Some(reason) => {
+                let head = ResponseHead::new(500).with("Content-Type", "text/plain;charset=utf-8");
+                responder.send_full(&head, format!("{reason}\n")).await
+            }
+        }
+    }
+}
