@@ -284,7 +284,7 @@ fn text_of(output: &Output) -> String {
 }
 
 fn section<'a>(settings: &'a mut Table, name: &str) -> &'a mut Table {
-    let section = settings.entry(name).or_insert(Table::new().into());
+    let section = settings.entry(name).or_insert_with(|| Table::new().into());
     section.as_table_mut().unwrap()
 }
 

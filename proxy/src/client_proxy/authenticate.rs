@@ -123,6 +123,7 @@ mod tests {
     use super::*;
     use crate::message_log::time_stamping::tests::support::{server_configuration, trust};
     use crate::net::tls::TlsPeer;
+    use crate::settings::Settings;
 
     fn snapshot() -> Snapshot {
         let known = base64::engine::general_purpose::STANDARD.encode(known());
@@ -174,7 +175,7 @@ mod tests {
     }
 
     fn settings(toml: &str) -> ProxySettings {
-        toml::from_str(&format!("http = '127.0.0.1:0'\n{toml}")).unwrap()
+        Settings::from_text(&format!("[proxy]\n{toml}"), None).unwrap().proxy
     }
 
     fn ask(name: &str, settings: &ProxySettings, peer: &Peer, at: OffsetDateTime) -> &'static str {
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn an_operator_may_leave_the_modes_unchecked_but_not_the_registration() {
-        let (settings, now) = (settings("verify_client_cert = false"), OffsetDateTime::now_utc());
+        let (settings, now) = (settings("verify-client-cert = false"), OffsetDateTime::now_utc());
         assert_eq!(ask("mutual", &settings, &plain(), now), "");
         assert_eq!(ask("planned", &settings, &plain(), now), "unknown_member");
     }
@@ -215,7 +216,7 @@ mod tests {
         let late = trust().1.certificate.not_after() + time::Duration::seconds(1);
         let peer = tls(Some(known()));
         assert_eq!(ask("mutual", &settings(""), &peer, late), "");
-        let strict = settings("enforce_client_is_cert_validity_period_check = true");
+        let strict = settings("enforce-client-is-cert-validity-period-check = true");
         assert_eq!(ask("mutual", &strict, &peer, late), "ssl_authentication_failed");
         assert_eq!(ask("mutual", &strict, &peer, OffsetDateTime::now_utc()), "");
     }
