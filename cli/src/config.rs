@@ -1,6 +1,6 @@
 //! `kiirtee config`: the server configuration of a security server, as one TOML file; and what settings files may say.
 
-mod parameters;
+pub mod parameters;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};

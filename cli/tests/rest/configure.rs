@@ -52,9 +52,7 @@ pub(crate) fn restart_with(instance: &mut Instance, server: &str, setting: &str,
 
 /// Sets a value in a section of settings.
 pub(crate) fn set(settings: &mut Table, section: &str, setting: &str, value: impl Into<toml::Value>) {
-    let section = settings
-        .entry(section)
-        .or_insert_with(|| Table::new().into());
+    let section = settings.entry(section).or_insert_with(|| Table::new().into());
     section
         .as_table_mut()
         .unwrap()

@@ -175,7 +175,9 @@ mod tests {
     }
 
     fn settings(toml: &str) -> ProxySettings {
-        Settings::from_text(&format!("[proxy]\n{toml}"), None).unwrap().proxy
+        Settings::from_text(&format!("[proxy]\n{toml}"), None)
+            .unwrap()
+            .proxy
     }
 
     fn ask(name: &str, settings: &ProxySettings, peer: &Peer, at: OffsetDateTime) -> &'static str {
