@@ -188,7 +188,7 @@ async fn answer_metadata(
     let head = ResponseHead::new(200).with("Content-Type", answer.content_type);
     let response = response_part(exchange, request, verified, &head)?;
     outgoing.rest_response(out, response.to_bytes()).await?;
-    let mut body_log = BodyLog::rest(&process.log, &process.settings.message_log);
+    let mut body_log = BodyLog::rest(process, false, request.service());
     outgoing.start_rest_body(out).await?;
     body_log.append(answer.body.clone()).await?;
     outgoing.body(out, answer.body).await?;
