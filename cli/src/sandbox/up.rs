@@ -181,7 +181,7 @@ fn bring_up(
     progress.step("starting the signers, which hold all private keys");
     let with_signer = || std::iter::once(central::NAME).chain(servers.iter().map(|server| server.name));
     for server in with_signer() {
-        signer::start(folders, server, preset)?;
+        signer::start(folders, server, shape.preset)?;
     }
     for server in with_signer() {
         ready(folders, &signer::process_name(server), || {
