@@ -203,5 +203,10 @@ fn absent(proof: &str) -> Option<String> {
         return Some(format!("{proof} is not file::function"));
     };
     let text = std::fs::read_to_string(workspace().join(Path::new(file))).unwrap_or_default();
-    (!text.contains(&format!("fn {function}("))).then(|| format!("there is no test {proof}"))
+    let before = text
+        .split_once(&format!("fn {function}("))
+        .map(|(before, _)| before);
+    let is_test =
+        before.is_some_and(|before| before.lines().rev().take(3).any(|line| line.contains("#[test]")));
+    (!is_test).then(|| format!("there is no test {proof}"))
 }

@@ -55,7 +55,7 @@ fn every_case_of_the_reference_goes_as_the_ledger_says() {
             failed.push(format!("{}: expected {}, got {shown}", case.name, case.wanted()));
         }
     }
-    eprintln!("{table}");
+    eprintln!("\n{table}");
     let count = |state| ledger.count(state);
     let (same, differ, open) = (count(State::Same), count(State::Differs), count(State::Open));
     eprintln!(

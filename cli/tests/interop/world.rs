@@ -49,7 +49,7 @@ impl World {
     /// Brings everything up on `127.0.<net>.*`.
     pub(crate) fn up(net: u8) -> Self {
         let mut instance = Instance::up(net);
-        log_anything(&mut instance);
+        restart_with_settings(&mut instance);
         let provider = Provider::start(&format!("127.0.{net}.40"));
         let identities: Vec<_> = ["own", "wrong", "expired", "service"]
             .map(|name| (name, identity(name)))
@@ -259,9 +259,9 @@ fn new_client(id: &str, authentication: Authentication) -> Client {
     }
 }
 
-/// The reference's suite runs without a message log. With one, longer bodies than it keeps are refused (as there),
-/// unless it may keep a part of them.
-fn log_anything(instance: &mut Instance) {
+/// The settings that the cases rely on. The reference's suite runs without a message log; with one, longer bodies than it
+/// keeps are refused (as there), unless it may keep a part of them. The least version is Estonia's and Finland's.
+fn restart_with_settings(instance: &mut Instance) {
     for server in ["consumer", "provider"] {
         let killed = instance.kill(&format!("{server}-proxy"));
         let file = instance.dir().join(server).join("proxy.toml");
@@ -269,6 +269,8 @@ fn log_anything(instance: &mut Instance) {
         let log = settings.entry("message-log").or_insert(Table::new().into());
         let log = log.as_table_mut().unwrap();
         log.insert("truncated-body-allowed".into(), true.into());
+        let proxy = settings["proxy"].as_table_mut().unwrap();
+        proxy.insert("server-min-supported-client-version".into(), "7.6.0".into());
         std::fs::write(&file, settings.to_string()).unwrap();
         instance.restart(&killed);
         for url in [format!("{server}/client_http"), format!("{server}/health")] {

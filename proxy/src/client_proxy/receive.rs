@@ -37,20 +37,23 @@ pub(super) async fn message(
             .map_err(|e| ExchangeError::from(e).in_service())?;
         return Err(plain_fault(&bytes, content_type).in_service());
     }
-    let algorithm = head
+    let named = head
         .headers
         .get(header::HASH_ALGORITHM)
         .and_then(DigestAlgorithm::from_name);
-    let algorithm = algorithm.unwrap_or(crate::exchange::DIGEST);
     let receiving = Receiving {
         spools: &exchange.worker.process.spools,
-        algorithm,
+        algorithm: named.unwrap_or(crate::exchange::DIGEST),
         body_log,
     };
     let received = receive(connection.body(), content_type, receiving, |_, _| Ok(())).await;
     let received = received.map_err(ExchangeError::in_service)?;
     match &received.fault {
         Some(xml) => Err(plain_fault(xml, mime::FAULT).in_service()),
+        // Only a fault may come without the name of the digests (wire.md 2.1).
+        None if named.is_none() && received.message.is_some() => {
+            Err(ExchangeError::HashAlgorithm.in_service())
+        }
         None => Ok(received),
     }
 }
