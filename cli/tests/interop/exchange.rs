@@ -14,7 +14,7 @@ use super::world::{Got, World};
 const XML: &str = "text/xml; charset=UTF-8";
 
 /// Runs a case and gives the code of the fault that came, [`OK`] for an answer.
-pub(crate) fn run(world: &mut World, case: &Case) -> Got {
+pub(crate) fn run(world: &World, case: &Case) -> Got {
     let request = case.request.as_ref().unwrap();
     let query = vectors::message(case, request);
     let answer = case.response.clone().unwrap_or_else(getstate);

@@ -11,7 +11,7 @@ use super::vectors;
 use super::world::{Got, PEER, World};
 
 /// The peer is the provider's server and answers what the case says.
-pub(crate) fn provider(world: &mut World, case: &Case) -> Got {
+pub(crate) fn provider(world: &World, case: &Case) -> Got {
     let request = case.request.as_ref().unwrap();
     let query = to_peer(vectors::message(case, request));
     let reply = reply(case, case.response.as_ref().unwrap());
@@ -42,7 +42,7 @@ fn reply(case: &Case, response: &Sent) -> Reply {
 }
 
 /// The peer is the consumer's server and sends the message of the case to the provider's server.
-pub(crate) fn consumer(world: &mut World, case: &Case) -> Got {
+pub(crate) fn consumer(world: &World, case: &Case) -> Got {
     let request = case.request.as_ref().unwrap();
     let content_type = request.content_type.as_deref().unwrap_or_default();
     let query = vectors::message(case, request);

@@ -49,7 +49,7 @@ pub(crate) fn run(world: &mut World, case: &Case) -> Got {
 }
 
 /// The request and the answer are changed alike; both are refused alike.
-fn both(world: &mut World, change: impl Fn(&mut Parts) + Copy) -> Got {
+fn both(world: &World, change: impl Fn(&mut Parts) + Copy) -> Got {
     let refused = request(world, change)?;
     let answered = answer_to_request(world, change)?;
     let bare = |code: &str, side: &str| code.replace(side, "").replace("service_failed.", "");
@@ -60,7 +60,7 @@ fn both(world: &mut World, change: impl Fn(&mut Parts) + Copy) -> Got {
 }
 
 /// A signed request, changed, to the provider's server.
-fn request(world: &mut World, change: impl Fn(&mut Parts)) -> Got {
+fn request(world: &World, change: impl Fn(&mut Parts)) -> Got {
     let asked = from_peer(vectors::read("getstate.query"));
     let answer = from_peer(vectors::read("getstate.answer"));
     world.provider.answers(Answer::new(XML, answer));
@@ -81,13 +81,13 @@ fn from_peer(bytes: Vec<u8>) -> Vec<u8> {
 }
 
 /// A signed answer, changed, to the consumer's server.
-fn answer_to_request(world: &mut World, change: impl Fn(&mut Parts)) -> Got {
+fn answer_to_request(world: &World, change: impl Fn(&mut Parts)) -> Got {
     let mut parts = world.peer.soap_message(&hashed_answer(), &[]);
     change(&mut parts);
     answer(world, XML, &parts)
 }
 
-fn answer(world: &mut World, original: &'static str, parts: &[(String, Vec<u8>)]) -> Got {
+fn answer(world: &World, original: &'static str, parts: &[(String, Vec<u8>)]) -> Got {
     let message = body(parts);
     world
         .scripted
@@ -109,7 +109,7 @@ fn fault_as_message() -> Parts {
     vec![soap_part(FAULT.as_bytes())]
 }
 
-fn with_attachment(world: &mut World) -> Got {
+fn with_attachment(world: &World) -> Got {
     let attachment = [part("content-type: text/plain", "attached")];
     let answered = world.peer.soap_message(&hashed_answer(), &attachment);
     let code = answer(world, RELATED, &answered)?;

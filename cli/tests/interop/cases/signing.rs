@@ -77,7 +77,7 @@ pub(crate) fn provider_changes_its_auth_key(world: &mut World, _: &Case) -> Got 
 }
 
 /// A new key is made, certified and registered as an operator does it; when it is ready the old one is switched off.
-fn new_auth_key(world: &mut World, server: &str, owner: &str) -> Certificate {
+fn new_auth_key(world: &World, server: &str, owner: &str) -> Certificate {
     let folder = world.instance.dir().join(server);
     let signer = Client::connect(folder.join("signer.sock"));
     let old = registered_auth_certificate(&world.instance, owner, None);

@@ -30,7 +30,7 @@ pub(crate) fn no_common_cipher(world: &mut World, case: &Case) -> Got {
     to_scripted(world, case, Script::HasNoCipher)
 }
 
-fn to_scripted(world: &mut World, case: &Case, script: Script) -> Got {
+fn to_scripted(world: &World, case: &Case, script: Script) -> Got {
     let request = case.request.as_ref().unwrap();
     world.scripted.plays(script);
     let query = to_peer(vectors::message(case, request));
@@ -44,7 +44,8 @@ fn to_scripted(world: &mut World, case: &Case, script: Script) -> Got {
 /// The provider is behind TLS.
 pub(crate) fn to_service(world: &mut World, case: &Case) -> Got {
     let request = case.request.as_ref().unwrap();
-    let answer = vectors::message(case, case.response.as_ref().unwrap_or(&getstate()));
+    let answer = case.response.clone().unwrap_or_else(getstate);
+    let answer = vectors::message(case, &answer);
     world
         .tls_provider
         .answers(move |_| Reply::http("200 OK", &[("Content-Type", "text/xml; charset=UTF-8")], &answer));
