@@ -47,7 +47,7 @@ fn three_providers(net: u8) -> Instance {
         &[
             ("kiirtee/workers", 1.into()),
             ("proxy/pool-enable-connection-reuse", false.into()),
-            ("proxy/client-timeout", 2000.into()),
+            ("proxy/client-timeout", 10_000.into()),
         ],
     );
     instance
@@ -82,7 +82,7 @@ fn frozen_ones_are_left(instance: &Instance, pid: u32) {
     rest(instance, "echo/letters").is_answer();
     let took = began.elapsed();
     assert!(took >= Duration::from_millis(4900), "{took:?}");
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert!(took < Duration::from_secs(30), "{took:?}");
     let began = Instant::now();
     rest(instance, "echo/letters").is_answer();
     assert!(
@@ -257,7 +257,7 @@ fn names_that_lead_nowhere(instance: &Instance) {
     for _ in 0..4 {
         let began = Instant::now();
         rest(instance, "echo/letters").is_answer();
-        assert!(began.elapsed() < Duration::from_secs(2), "the others are faster");
+        assert!(began.elapsed() < Duration::from_secs(9), "the others are faster");
     }
     drop(silent);
     address(instance, "provider2", "127.0.52.21");
