@@ -32,7 +32,7 @@ fn anybody_may_list_the_clients_of_an_instance_as_xml_or_json() {
     if !can_run() {
         return;
     }
-    let mut instance = Instance::up(60);
+    let instance = Instance::up(60);
     let http = instance.get("consumer/client_http");
     let list = |query: &str, arguments: &[&str]| {
         curl(&[arguments, &[&format!("{http}/listClients{query}")]].concat())
@@ -72,7 +72,7 @@ fn anybody_may_list_the_clients_of_an_instance_as_xml_or_json() {
     let (code, _) = fault(&list("", &["-H", "Accept: json"]));
     assert_eq!(code, "server.clientproxy.internal_error");
     beside_it(&http);
-    without_peers(&mut instance, &xml);
+    without_peers(&instance, &xml);
 }
 
 fn fault(answer: &Answer) -> (String, String) {
@@ -116,7 +116,7 @@ fn beside_it(http: &str) {
 }
 
 /// The list needs the global configuration at hand and nothing else.
-fn without_peers(instance: &mut Instance, xml: &Answer) {
+fn without_peers(instance: &Instance, xml: &Answer) {
     for process in [
         "central",
         "consumer-confclient",
