@@ -5,6 +5,7 @@
 //! → outgoing → incoming → answer ([`respond`]).
 
 pub mod authenticate;
+mod hang_up;
 pub mod list_clients;
 mod receive;
 pub mod respond;

@@ -81,6 +81,7 @@ fn code(error: &ExchangeError) -> FaultCode {
         ExchangeError::Sign(error) => sign_code(error),
         ExchangeError::Log(error) => error.fault_code().into(),
         ExchangeError::Spool(_) | ExchangeError::WhileSending(_) => FaultCode::IO_ERROR,
+        ExchangeError::HungUp => FaultCode::NETWORK_ERROR,
         ExchangeError::Http(error) => http_code(error),
         ExchangeError::Received(fault) => fault.code.clone(),
         ExchangeError::ByClient(inner) => code(inner),
@@ -152,6 +153,10 @@ mod tests {
             (
                 ExchangeError::NotAFault.in_service(),
                 "server.clientproxy.service_failed.invalid_message",
+            ),
+            (
+                ExchangeError::HashAlgorithm.in_service(),
+                "server.clientproxy.service_failed.internal_error",
             ),
             (
                 ExchangeError::MissingSoap("Response"),

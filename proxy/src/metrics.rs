@@ -82,7 +82,7 @@ pub struct Metrics {
     pub oldest_unstamped_age: Gauge<f64, AtomicU64>,
     /// Unix time at which the loaded global configuration expires.
     pub global_configuration_expires: Gauge<f64, AtomicU64>,
-    /// Bytes in spool files.
+    /// Bytes of messages that wait for their verdict, in memory and in spool files.
     pub spool_bytes: Gauge,
 }
 
@@ -138,7 +138,11 @@ impl Metrics {
                 "global_configuration_expires",
                 "When the loaded global configuration expires",
             ),
-            spool_bytes: gauge(&mut registry, "spool_bytes", "Bytes in spool files"),
+            spool_bytes: gauge(
+                &mut registry,
+                "spool_bytes",
+                "Bytes of messages that wait for their verdict",
+            ),
             registry,
         }
     }

@@ -2,8 +2,12 @@
 //!
 //! Nothing unverified is forwarded (docs/architecture.md), so what a peer sends must be kept until its signature
 //! holds. Memory does not grow with the message: beyond [`MEMORY_BYTES`] a spool moves to a file that has no name, so
-//! that the kernel removes it however the process ends. All spools of the process share one budget of bytes.
+//! that the kernel removes it however the process ends. All spools of the process, in memory and in files, share one
+//! budget of bytes.
 
+mod files;
+
+use std::io;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,6 +15,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use monoio::fs::File;
+
+use files::Files;
 
 /// What a spool keeps in memory before it moves to a file.
 pub const MEMORY_BYTES: usize = 128 * 1024;
@@ -28,7 +34,7 @@ pub enum SpoolError {
     },
     /// The spool file failed.
     #[error("spool file: {0}")]
-    Io(#[from] std::io::Error),
+    Io(#[from] io::Error),
 }
 
 /// The bytes that all spools of the process may take together.
@@ -68,21 +74,53 @@ impl SpoolBudget {
     }
 }
 
+/// Bytes taken from the budget, given back when dropped.
+#[derive(Debug)]
+struct Charge {
+    budget: Arc<SpoolBudget>,
+    bytes: u64,
+}
+
+impl Charge {
+    fn add(&mut self, bytes: u64) -> Result<(), SpoolError> {
+        self.budget.take(bytes)?;
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// All of it, for somebody else to give back.
+    fn hand_over(&mut self) -> Self {
+        Self {
+            budget: Arc::clone(&self.budget),
+            bytes: std::mem::take(&mut self.bytes),
+        }
+    }
+}
+
+impl Drop for Charge {
+    fn drop(&mut self) {
+        self.budget.give_back(self.bytes);
+    }
+}
+
 /// Makes spools.
 #[derive(Debug, Clone)]
 pub struct Spools {
-    dir: Arc<Path>,
+    files: Files,
     budget: Arc<SpoolBudget>,
 }
 
 impl Spools {
-    /// Spools whose files go to `dir`, which must exist.
-    #[must_use]
-    pub fn new(dir: &Path, limit: u64) -> Self {
-        Self {
-            dir: dir.into(),
+    /// Spools whose files go to `dir`, which must exist and be nobody else's: files that another process left there are
+    /// removed.
+    ///
+    /// # Errors
+    /// When the folder can't be read or the thread that makes files can't be started.
+    pub fn new(dir: &Path, limit: u64) -> io::Result<Self> {
+        Ok(Self {
+            files: Files::start(dir)?,
             budget: Arc::new(SpoolBudget::new(limit)),
-        }
+        })
     }
 
     /// The budget that all these spools share.
@@ -95,11 +133,16 @@ impl Spools {
     #[must_use]
     pub fn spool(&self) -> Spool {
         Spool {
-            spools: self.clone(),
+            files: self.files.clone(),
             memory: Vec::new(),
             file: None,
+            spare: None,
             length: 0,
-            charged: 0,
+            written: 0,
+            charge: Charge {
+                budget: Arc::clone(&self.budget),
+                bytes: 0,
+            },
         }
     }
 }
@@ -107,11 +150,15 @@ impl Spools {
 /// Bytes that are being collected.
 #[derive(Debug)]
 pub struct Spool {
-    spools: Spools,
+    files: Files,
     memory: Vec<u8>,
     file: Option<File>,
+    /// The same file, by which it is discarded.
+    spare: Option<std::fs::File>,
     length: u64,
-    charged: u64,
+    /// Bytes in the file.
+    written: u64,
+    charge: Charge,
 }
 
 impl Spool {
@@ -120,6 +167,7 @@ impl Spool {
     /// # Errors
     /// [`SpoolError::Full`] when the budget is used up, [`SpoolError::Io`] when the file fails.
     pub async fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+        self.charge.add(bytes.len() as u64)?;
         if self.memory.len() + bytes.len() > MEMORY_BYTES {
             self.flush().await?;
         }
@@ -161,19 +209,18 @@ impl Spool {
 
     /// Moves what is in memory to the file.
     async fn flush(&mut self) -> Result<(), SpoolError> {
+        if self.file.is_none() {
+            let (file, spare) = self.files.make().await?;
+            (self.file, self.spare) = (Some(File::from_std(file)?), Some(spare));
+        }
+        let Some(file) = &self.file else {
+            return Ok(());
+        };
         let bytes = std::mem::take(&mut self.memory);
         let length = bytes.len() as u64;
-        self.spools.budget.take(length)?;
-        let offset = self.charged;
-        self.charged += length;
-        let file = match &self.file {
-            Some(file) => file,
-            None => self
-                .file
-                .insert(File::from_std(tempfile::tempfile_in(&self.spools.dir)?)?),
-        };
-        let (result, mut bytes) = file.write_all_at(bytes, offset).await;
+        let (result, mut bytes) = file.write_all_at(bytes, self.written).await;
         result?;
+        self.written += length;
         bytes.clear();
         self.memory = bytes;
         Ok(())
@@ -182,7 +229,9 @@ impl Spool {
 
 impl Drop for Spool {
     fn drop(&mut self) {
-        self.spools.budget.give_back(self.charged);
+        if let Some(spare) = self.spare.take() {
+            self.files.discard(spare, self.charge.hand_over());
+        }
     }
 }
 
@@ -254,65 +303,10 @@ async fn read_chunk(file: &File, offset: u64, left: u64) -> Result<Bytes, SpoolE
     let size = usize::try_from(left).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
     let (result, buffer) = file.read_at(Vec::with_capacity(size), offset).await;
     if result? == 0 {
-        return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
     }
     Ok(Bytes::from(buffer))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn read_all(spooled: &Spooled) -> Vec<u8> {
-        let mut reader = spooled.reader();
-        let mut all = Vec::new();
-        while let Some(bytes) = reader.next().await.unwrap() {
-            all.extend_from_slice(&bytes);
-        }
-        all
-    }
-
-    fn block_on<F: Future>(future: F) -> F::Output {
-        let mut runtime = monoio::RuntimeBuilder::<monoio::FusionDriver>::new()
-            .build()
-            .unwrap();
-        runtime.block_on(future)
-    }
-
-    #[test]
-    fn gives_back_what_was_written_small_and_large() {
-        block_on(async {
-            let spools = Spools::new(&std::env::temp_dir(), 1 << 20);
-            for length in [0_usize, 1, MEMORY_BYTES, MEMORY_BYTES + 1, 700_000] {
-                let bytes: Vec<u8> = (0..=250).cycle().take(length).collect();
-                let mut spool = spools.spool();
-                for chunk in bytes.chunks(10_007) {
-                    spool.write(chunk).await.unwrap();
-                }
-                let spooled = spool.finish().await.unwrap();
-                assert_eq!(spooled.len(), length as u64);
-                assert_eq!(read_all(&spooled).await, bytes);
-                assert_eq!(read_all(&spooled).await, bytes, "a second reading");
-            }
-            assert_eq!(spools.budget().used(), 0, "the budget came back");
-        });
-    }
-
-    #[test]
-    fn refuses_what_exceeds_the_budget() {
-        block_on(async {
-            let spools = Spools::new(&std::env::temp_dir(), 300_000);
-            let mut spool = spools.spool();
-            let mut refused = false;
-            for _ in 0..10 {
-                refused |= matches!(
-                    spool.write(&[7; 100_000]).await,
-                    Err(SpoolError::Full { limit: 300_000 })
-                );
-            }
-            assert!(refused);
-            drop(spool);
-            assert_eq!(spools.budget().used(), 0);
-        });
-    }
-}
+mod tests;

@@ -89,14 +89,14 @@ pub fn run(settings: Settings) -> Result<(), StartError> {
     let settings = Arc::new(settings);
     let (stamper, stamp_requests) = time_stamping::TimeStamper::new();
     let process = Arc::new(process(&settings, stamper)?);
-    let (stop, stopped) = flume::bounded::<()>(0);
     let watcher = watcher(&process)?;
-    let snapshot = thread("snapshot", move || watcher.run(&stopped))?;
+    let mut snapshot = time_stamping::Background::new();
+    let watching = snapshot.spawn("snapshot", move |stop| watcher.run(stop));
+    watching.map_err(io_error("snapshot"))?;
     let time_stamping = time_stamping::start(&process, stamp_requests).map_err(io_error("time-stamping"))?;
     let cleaning = cleaning::start(&process).map_err(io_error("cleaning"))?;
     serve(&process)?;
-    drop(stop);
-    let _ = snapshot.join();
+    snapshot.stop(STOP_PATIENCE);
     cleaning.stop(STOP_PATIENCE);
     time_stamping.stop(STOP_PATIENCE);
     tracing::info!("stopped");
@@ -130,7 +130,8 @@ fn process(
         log: MessageLog::open(&settings.kiirtee.message_log_dir(), log_settings)?,
         signer: signer_client::Client::connect(&settings.kiirtee.signer_socket),
         metrics: Metrics::new(),
-        spools: Spools::new(&settings.kiirtee.spool_dir(), settings.kiirtee.spool_bytes),
+        spools: Spools::new(&settings.kiirtee.spool_dir(), settings.kiirtee.spool_bytes)
+            .map_err(io_error("spool"))?,
         handshakes: HandshakePool::start(HANDSHAKE_THREADS).map_err(io_error("handshake threads"))?,
         current: Arc::new(Current::new(Snapshot::default())),
         settings: Arc::clone(settings),

@@ -62,7 +62,7 @@ impl Message {
         parts(&self.body, &boundary(content_type))
     }
 
-    /// Reads one from a connection.
+    /// Reads one from a connection. An interim response has no body.
     pub fn read(stream: &mut impl BufRead) -> std::io::Result<Self> {
         let mut message = Self::head(stream)?;
         if message.header("transfer-encoding").is_some() {
@@ -70,7 +70,7 @@ impl Message {
         } else if let Some(length) = message.header("content-length") {
             message.body = vec![0; length.parse().unwrap()];
             stream.read_exact(&mut message.body)?;
-        } else if message.first_line.starts_with("HTTP/") {
+        } else if message.first_line.starts_with("HTTP/") && message.status() >= 200 {
             stream.read_to_end(&mut message.body)?;
         }
         Ok(message)

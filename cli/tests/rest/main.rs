@@ -23,7 +23,6 @@ mod failures;
 mod https_services;
 mod identifiers;
 mod loggable;
-mod memory;
 mod stock_peer;
 
 use std::path::{Path, PathBuf};

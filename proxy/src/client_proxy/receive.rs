@@ -8,8 +8,7 @@ use super::Exchange;
 use crate::exchange::incoming::{Receiving, receive};
 use crate::exchange::log::BodyLog;
 use crate::exchange::{ExchangeError, Received};
-use crate::http::ResponseHead;
-use crate::net::PooledConnection;
+use crate::http::{Body, ResponseHead};
 
 /// Longest SOAP fault that is read in place of a message.
 const MAX_FAULT: usize = 1024 * 1024;
@@ -18,7 +17,7 @@ const MAX_FAULT: usize = 1024 * 1024;
 pub(super) async fn message(
     exchange: &Exchange<'_>,
     head: &ResponseHead,
-    connection: &mut PooledConnection,
+    body: &mut Body,
     body_log: &mut BodyLog,
 ) -> Result<Received, ExchangeError> {
     if !matches!(head.status, 200 | 500) {
@@ -30,8 +29,7 @@ pub(super) async fn message(
     }
     let content_type = head.headers.get("content-type").unwrap_or_default();
     if ContentType::parse(content_type).is_ok_and(|parsed| parsed.is(mime::TEXT_XML)) {
-        let bytes = connection
-            .body()
+        let bytes = body
             .read_to_end(MAX_FAULT)
             .await
             .map_err(|e| ExchangeError::from(e).in_service())?;
@@ -46,7 +44,7 @@ pub(super) async fn message(
         algorithm: named.unwrap_or(crate::exchange::DIGEST),
         body_log,
     };
-    let received = receive(connection.body(), content_type, receiving, |_, _| Ok(())).await;
+    let received = receive(body, content_type, receiving, |_, _| Ok(())).await;
     let received = received.map_err(ExchangeError::in_service)?;
     match &received.fault {
         Some(xml) => Err(plain_fault(xml, mime::FAULT).in_service()),

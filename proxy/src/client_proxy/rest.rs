@@ -1,10 +1,13 @@
 //! A REST request at the service client's server.
 
+use std::cell::OnceCell;
+
 use bytes::Bytes;
 use protocol_message::rest::{RequestPart, ResponsePart};
 use protocol_message::transport::{PartKind, header};
 use storage::message_log::{Direction, LogReceipt, MessageKind};
 
+use super::hang_up::Asker;
 use super::respond::RestAnswer;
 use super::{Exchange, receive};
 use crate::exchange::log::{self, BodyLog, Entry};
@@ -19,8 +22,9 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
     let mut connection = exchange
         .connect(request.service(), request.security_server())
         .await?;
-    let sent = send(exchange, &request, body, &mut connection).await?;
-    receive_answer(exchange, &request, &sent, &mut connection).await
+    let answer = converse(exchange, &request, body, &mut connection).await?;
+    drop(connection);
+    accept(exchange, &request, answer).await
 }
 
 fn parse(exchange: &Exchange<'_>) -> Result<RequestPart, ExchangeError> {
@@ -43,37 +47,57 @@ fn parse(exchange: &Exchange<'_>) -> Result<RequestPart, ExchangeError> {
     )?)
 }
 
-/// What is known once the response begins.
-struct Sent {
-    head: ResponseHead,
-    /// `None` if the response began before the request was sent to its end, and so before it was logged.
-    whole: Option<Whole>,
-}
-
 /// A request that was logged and sent to its end.
-struct Whole {
+struct Sent {
     body_digest: Option<Box<[u8]>>,
 }
 
-/// Streams the request; whatever goes wrong here is `io_error` (wire.md 1.5).
-async fn send(
+/// A response that came whole, after the request was sent.
+struct Answer {
+    sent: Sent,
+    response: ResponsePart,
+    received: Received,
+    body_log: BodyLog,
+}
+
+/// Streams the request and receives the response; whatever goes wrong with the former is `io_error` (wire.md 1.5).
+async fn converse(
     exchange: &Exchange<'_>,
     request: &RequestPart,
     body: &mut Body,
     connection: &mut PooledConnection,
-) -> Result<Sent, ExchangeError> {
+) -> Result<Answer, ExchangeError> {
+    let process = &exchange.worker.process;
     let outgoing = Outgoing::new()?;
     let head = exchange
         .transport_head(outgoing.content_type())
         .with(header::MESSAGE_TYPE, "REST");
-    let mut whole = None;
-    let sending = connection.exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {
-        let sent = stream(exchange, request, body, outgoing, out).await;
-        whole = Some(sent.map_err(while_sending)?);
-        Ok(())
-    });
-    let head = sending.await?;
-    Ok(Sent { head, whole })
+    let mut body_log = BodyLog::rest(process, true, request.service());
+    let (asker, sent) = (Asker::default(), OnceCell::new());
+    let conversation = connection.converse::<_, ExchangeError>(
+        &head,
+        BodyLength::Chunked,
+        async |out: &mut BodyWriter| {
+            let whole = stream(exchange, request, (body, &asker), outgoing, out).await;
+            let _first = sent.set(whole.map_err(while_sending)?);
+            Ok(())
+        },
+        async |head: ResponseHead, body: &mut Body| {
+            let received = receive::message(exchange, &head, body, &mut body_log).await?;
+            let response = response_part(&received)?;
+            received.require_signature("Response")?;
+            // Nothing answers a request that is not in the log.
+            sent.get().ok_or(ExchangeError::AnsweredTooEarly)?;
+            Ok((received, response))
+        },
+    );
+    let (received, response) = asker.unless_hung_up(conversation).await?;
+    Ok(Answer {
+        sent: sent.into_inner().ok_or(ExchangeError::AnsweredTooEarly)?,
+        response,
+        received,
+        body_log,
+    })
 }
 
 /// A failure of the connection keeps its own name; one of ours becomes `io_error`.
@@ -84,13 +108,13 @@ fn while_sending(error: ExchangeError) -> ExchangeError {
     }
 }
 
-async fn stream(
+async fn stream<'b>(
     exchange: &Exchange<'_>,
     request: &RequestPart,
-    body: &mut Body,
+    (body, asker): (&'b mut Body, &Asker<'b>),
     mut outgoing: Outgoing,
     out: &mut BodyWriter,
-) -> Result<Whole, ExchangeError> {
+) -> Result<Sent, ExchangeError> {
     let process = &exchange.worker.process;
     outgoing
         .ocsp_responses(out, &exchange.authentication.ocsp_responses)
@@ -98,13 +122,14 @@ async fn stream(
     outgoing.rest_request(out, request.to_bytes()).await?;
     let mut body_log = BodyLog::rest(process, true, request.service());
     let has_body = stream_body(body, &mut outgoing, out, &mut body_log).await?;
+    asker.waits(body);
     out.flush().await?;
     let context = exchange.signing(request.client())?;
     let signature = sign::sign(&process.signer, &context, outgoing.digests()).await?;
     let logged = log_request(exchange, request, &signature, (body_log, has_body)).await?;
     let body_digest = outgoing.digests().body().map(Into::into);
     outgoing.finish(out, &signature, logged).await?;
-    Ok(Whole { body_digest })
+    Ok(Sent { body_digest })
 }
 
 /// A body part exists if the information system sent at least one byte (wire.md 2.2).
@@ -158,25 +183,28 @@ fn entry(exchange: &Exchange<'_>, request: &RequestPart, direction: Direction) -
     }
 }
 
-/// Receives, verifies, compares and logs the response.
-async fn receive_answer(
-    exchange: &Exchange<'_>,
-    request: &RequestPart,
-    sent: &Sent,
-    connection: &mut PooledConnection,
-) -> Result<RestAnswer, ExchangeError> {
-    let process = &exchange.worker.process;
-    let mut body_log = BodyLog::rest(process, true, request.service());
-    let received = receive::message(exchange, &sent.head, connection, &mut body_log).await?;
+/// The REST response in what was received.
+fn response_part(received: &Received) -> Result<ResponsePart, ExchangeError> {
     let part = match &received.message {
         Some(part) if part.kind == PartKind::RestResponse => part,
         Some(part) if part.kind == PartKind::Soap => return Err(receive::instead_of_rest(part)),
         _ => return Err(ExchangeError::MissingRest("Response")),
     };
-    let response =
-        ResponsePart::parse(&part.bytes).map_err(|error| ExchangeError::Rest(error).in_service())?;
-    received.require_signature("Response")?;
-    let sent = sent.whole.as_ref().ok_or(ExchangeError::AnsweredTooEarly)?;
+    ResponsePart::parse(&part.bytes).map_err(|error| ExchangeError::Rest(error).in_service())
+}
+
+/// Verifies, compares and logs the response.
+async fn accept(
+    exchange: &Exchange<'_>,
+    request: &RequestPart,
+    answer: Answer,
+) -> Result<RestAnswer, ExchangeError> {
+    let Answer {
+        sent,
+        response,
+        received,
+        body_log,
+    } = answer;
     let verified = exchange.verify(received, &request.service().provider)?;
     response.check_consistency(request, &request.request_hash(sent.body_digest.as_deref()))?;
     let logged = log_response(exchange, request, &response, verified.get(), body_log).await?;

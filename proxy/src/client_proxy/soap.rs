@@ -1,5 +1,7 @@
 //! A SOAP request at the service client's server.
 
+use std::cell::Cell;
+
 use bytes::Bytes;
 use protocol_message::soap::{
     self, ParsedSoap, SoapMessage, check_consistency, check_request_hash, filtered_message, message_hash,
@@ -8,11 +10,12 @@ use protocol_message::soap::{
 use protocol_message::transport::{ContentType, PartKind, SmallPart, header};
 use storage::message_log::{Direction, LogReceipt, MessageKind};
 
+use super::hang_up::Asker;
 use super::{Exchange, receive};
 use crate::exchange::log::{self, BodyLog, Entry};
 use crate::exchange::soap_content::SoapContent;
 use crate::exchange::soap_source::{SoapPart, SoapSource};
-use crate::exchange::{ExchangeError, Outgoing, SignatureParts, sign};
+use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, sign};
 use crate::http::{Body, BodyLength, BodyWriter, HttpError, Responder, ResponseHead};
 use crate::net::PooledConnection;
 
@@ -35,8 +38,9 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
     let mut connection = exchange
         .connect(service, message.header.security_server.as_ref())
         .await?;
-    let sent = send(exchange, (&part, &message), source, &mut connection).await?;
-    receive_answer(exchange, (&part, &message), &sent, &mut connection).await
+    let answer = converse(exchange, (&part, &message), source, &mut connection).await?;
+    drop(connection);
+    accept(exchange, (&part, &message), answer).await
 }
 
 /// Reads and parses the SOAP part. What is wrong here the information system did.
@@ -54,45 +58,54 @@ async fn read<'b>(
     }
 }
 
-/// What is known once the response begins.
-struct Sent {
-    head: ResponseHead,
-    /// Whether the request was logged and sent to its end before.
-    whole: bool,
+/// A response that came whole, after the request was sent.
+struct Answer {
+    original_content_type: Option<String>,
+    part: SmallPart,
+    response: SoapMessage,
+    received: Received,
 }
 
-/// Streams the request.
-async fn send(
+/// Streams the request and receives the response.
+async fn converse(
     exchange: &Exchange<'_>,
     request: (&SoapPart, &SoapMessage),
     source: SoapSource<'_>,
     connection: &mut PooledConnection,
-) -> Result<Sent, ExchangeError> {
+) -> Result<Answer, ExchangeError> {
     let outgoing = Outgoing::new()?;
-    let action = exchange
-        .request
-        .head
-        .headers
-        .get("soapaction")
-        .unwrap_or_default()
-        .to_owned();
-    let head = exchange
-        .transport_head(outgoing.content_type())
-        .with(header::ORIGINAL_SOAP_ACTION, action);
-    let mut whole = false;
-    let sending = connection.exchange::<ExchangeError>(&head, BodyLength::Chunked, async |out| {
-        stream(exchange, request, source, outgoing, out).await?;
-        whole = true;
-        Ok(())
-    });
-    let head = sending.await?;
-    Ok(Sent { head, whole })
+    let action = exchange.request.head.headers.get("soapaction");
+    let head = exchange.transport_head(outgoing.content_type()).with(
+        header::ORIGINAL_SOAP_ACTION,
+        action.unwrap_or_default().to_owned(),
+    );
+    let (asker, sent) = (Asker::default(), Cell::new(false));
+    let conversation = connection.converse::<_, ExchangeError>(
+        &head,
+        BodyLength::Chunked,
+        async |out: &mut BodyWriter| {
+            stream(exchange, request, (source, &asker), outgoing, out).await?;
+            sent.set(true);
+            Ok(())
+        },
+        async |head: ResponseHead, body: &mut Body| {
+            let received = receive::message(exchange, &head, body, &mut BodyLog::off()).await?;
+            let answer = answer(&head, received)?;
+            // Nothing answers a request that is not in the log.
+            if sent.get() {
+                Ok(answer)
+            } else {
+                Err(ExchangeError::AnsweredTooEarly)
+            }
+        },
+    );
+    asker.unless_hung_up(conversation).await
 }
 
-async fn stream(
+async fn stream<'b>(
     exchange: &Exchange<'_>,
     (part, message): (&SoapPart, &SoapMessage),
-    source: SoapSource<'_>,
+    (source, asker): (SoapSource<'b>, &Asker<'b>),
     mut outgoing: Outgoing,
     out: &mut BodyWriter,
 ) -> Result<(), ExchangeError> {
@@ -100,9 +113,12 @@ async fn stream(
         .ocsp_responses(out, &exchange.authentication.ocsp_responses)
         .await?;
     outgoing.soap(out, &part.headers, &part.bytes).await?;
-    source
+    let body = source
         .stream_attachments(&mut outgoing, out, ExchangeError::by_client)
         .await?;
+    if let Some(body) = body {
+        asker.waits(body);
+    }
     out.flush().await?;
     let context = exchange.signing(&message.header.client)?;
     let signature = sign::sign(&exchange.worker.process.signer, &context, outgoing.digests()).await?;
@@ -141,37 +157,38 @@ async fn log(
     Ok(log::soap(&exchange.worker.process, entry, content, signature).await?)
 }
 
-/// Receives, verifies, compares and logs the response.
-async fn receive_answer(
-    exchange: &Exchange<'_>,
-    (part, request): (&SoapPart, &SoapMessage),
-    sent: &Sent,
-    connection: &mut PooledConnection,
-) -> Result<SoapAnswer, ExchangeError> {
-    let received = receive::message(exchange, &sent.head, connection, &mut BodyLog::off()).await?;
-    let answer = received
+/// The SOAP response in what was received.
+fn answer(head: &ResponseHead, received: Received) -> Result<Answer, ExchangeError> {
+    let part = received
         .message
         .as_ref()
         .filter(|part| part.kind == PartKind::Soap);
-    let answer = answer.ok_or(ExchangeError::MissingSoap("Response"))?.clone();
-    let response = parse_response(&answer).map_err(ExchangeError::in_service)?;
+    let part = part.ok_or(ExchangeError::MissingSoap("Response"))?.clone();
+    let response = parse_response(&part).map_err(ExchangeError::in_service)?;
     received.require_signature("Response")?;
-    if !sent.whole {
-        return Err(ExchangeError::AnsweredTooEarly);
-    }
-    let verified = exchange.verify(received, &request.header.service.provider)?;
+    let original_content_type = head.headers.get(header::ORIGINAL_CONTENT_TYPE);
+    Ok(Answer {
+        original_content_type: original_content_type.map(ToOwned::to_owned),
+        part,
+        response,
+        received,
+    })
+}
+
+/// Verifies, compares and logs the response.
+async fn accept(
+    exchange: &Exchange<'_>,
+    (part, request): (&SoapPart, &SoapMessage),
+    answer: Answer,
+) -> Result<SoapAnswer, ExchangeError> {
+    let response = &answer.response;
+    let verified = exchange.verify(answer.received, &request.header.service.provider)?;
     check_consistency(&request.header, &response.header).map_err(ExchangeError::InconsistentResponse)?;
     check_request_hash(&response.header, &message_hash(&part.bytes))?;
-    let content = SoapContent::new(verified, sent.head.headers.get(header::ORIGINAL_CONTENT_TYPE))?;
+    let content = SoapContent::new(verified, answer.original_content_type.as_deref())?;
     let signature = content.received().require_signature("Response")?;
-    let logged = log(
-        exchange,
-        request,
-        (&answer.bytes, &response),
-        Direction::Response,
-        signature,
-    )
-    .await?;
+    let message = (&answer.part.bytes[..], response);
+    let logged = log(exchange, request, message, Direction::Response, signature).await?;
     Ok(SoapAnswer { content, logged })
 }
 

@@ -79,6 +79,9 @@ pub enum ExchangeError {
     /// The peer answered with a message before the request was sent to its end, and so before it was logged.
     #[error("Server proxy answered before it had the whole request")]
     AnsweredTooEarly,
+    /// The information system went away while the peer worked.
+    #[error("Information system closed the connection before it was answered")]
+    HungUp,
     /// There is no SOAP message.
     #[error("{0} does not have SOAP message")]
     MissingSoap(&'static str),

@@ -25,8 +25,10 @@ pub struct SoapSource<'b>(Attachments<'b>);
 
 #[derive(Debug)]
 enum Attachments<'b> {
-    /// There are none.
+    /// There are none, in a message that was made here.
     None,
+    /// There are none, in a message that was received from here.
+    Ended(&'b mut Body),
     /// They are being received.
     Received {
         body: &'b mut Body,
@@ -70,7 +72,7 @@ impl<'b> SoapSource<'b> {
                 content_type,
                 bytes: bytes.into(),
             },
-            Self(Attachments::None),
+            Self(Attachments::Ended(body)),
         ))
     }
 
@@ -98,14 +100,14 @@ impl<'b> SoapSource<'b> {
         match decoder.finish()? {
             Some(Event::Small(part)) => {
                 let part = soap_part(part.headers, part.bytes)?;
-                Ok((part, Self(Attachments::None)))
+                Ok((part, Self(Attachments::Ended(body))))
             }
             _ => Err(TransportError::MissingSoap.into()),
         }
     }
 
     /// Streams the attachments into an outgoing message. `fault` marks what is wrong with this source; a failure of the
-    /// outgoing message keeps its own name.
+    /// outgoing message keeps its own name. Gives back what the source was received from, now at its end.
     ///
     /// # Errors
     /// When this message is malformed or cut, or the outgoing one fails.
@@ -114,15 +116,16 @@ impl<'b> SoapSource<'b> {
         outgoing: &mut Outgoing,
         out: &mut BodyWriter,
         fault: fn(ExchangeError) -> ExchangeError,
-    ) -> Result<(), ExchangeError> {
+    ) -> Result<Option<&'b mut Body>, ExchangeError> {
         let (body, mut decoder, rest) = match self.0 {
-            Attachments::None => return Ok(()),
+            Attachments::None => return Ok(None),
+            Attachments::Ended(body) => return Ok(Some(body)),
             Attachments::Received { body, decoder, rest } => (body, decoder, rest),
             Attachments::Own(headers, bytes) => {
                 outgoing.start_attachment(out, &headers).await?;
                 outgoing.body(out, bytes).await?;
                 outgoing.end_body();
-                return Ok(());
+                return Ok(None);
             }
         };
         forward(&mut decoder, &rest, outgoing, out, fault).await?;
@@ -133,7 +136,7 @@ impl<'b> SoapSource<'b> {
         if let Some(Event::BodyEnd) = decoder.finish().map_err(|error| fault(error.into()))? {
             outgoing.end_body();
         }
-        Ok(())
+        Ok(Some(body))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Receiving: message heads, and the body that a handler or client reads.
 
 use std::cell::Cell;
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::pin::pin;
 use std::rc::Rc;
@@ -21,6 +21,10 @@ use crate::net::stream::{Reader, Writer};
 
 /// How long nothing may come while a body is being received, unless set otherwise.
 const DEFAULT_STALL_LIMIT: Duration = Duration::from_secs(30);
+/// When a client that has ended its sending direction is first asked whether it still is there.
+const FIRST_QUESTION: Duration = Duration::from_millis(500);
+/// How often it is asked in the end.
+const LAST_QUESTIONS: Duration = Duration::from_secs(30);
 /// Empty lines that may stand before a request (RFC 9112 2.2).
 const MAX_LEADING_LINES: usize = 4;
 
@@ -33,6 +37,19 @@ pub(crate) struct ExchangeState {
     pub(crate) continue_awaited: Cell<bool>,
     /// How many bytes of the body are still to be read, where that is known.
     pub(crate) unread: Cell<Option<u64>>,
+    /// The client understands interim responses: it speaks HTTP/1.1.
+    pub(crate) takes_interim: Cell<bool>,
+}
+
+/// Bounds of receiving only to throw away.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Linger {
+    /// How long nothing may come.
+    pub(crate) stall: Duration,
+    /// How long it may take in all.
+    pub(crate) time: Duration,
+    /// How many bytes.
+    pub(crate) bytes: usize,
 }
 
 /// The body of the message being received, read piece by piece.
@@ -43,6 +60,8 @@ pub struct Body {
     stall_limit: Duration,
     /// Whom to ask for the body, on a server.
     asking: Option<(Writer, Rc<ExchangeState>)>,
+    /// The sending direction, on a client: while the peer takes a request, it may stall with its response.
+    beside: Option<Writer>,
     failed: bool,
 }
 
@@ -54,8 +73,15 @@ impl Body {
             decoder,
             stall_limit: DEFAULT_STALL_LIMIT,
             asking: None,
+            beside: None,
             failed: false,
         }
+    }
+
+    /// The body of a client's connection, which sends in the other direction by `writer`.
+    pub(crate) fn beside(mut self, writer: Writer) -> Self {
+        self.beside = Some(writer);
+        self
     }
 
     /// The next piece of the body, never empty; `None` after its end. May be dropped while waiting without losing
@@ -124,11 +150,24 @@ impl Body {
 
     async fn receive_more(&mut self) -> Result<(), BodyError> {
         self.ask_for_body().await?;
-        match self.reader.fill_within(self.stall_limit).await {
+        match self.fill().await {
             Ok(0) => self.decoder.end_of_input(),
             Ok(_) => Ok(()),
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(BodyError::Truncated),
             Err(error) => Err(BodyError::Io(error)),
+        }
+    }
+
+    /// Receives more, within the stall limit. It begins anew while the peer takes what we send.
+    async fn fill(&mut self) -> io::Result<usize> {
+        loop {
+            let sent = self.beside.as_ref().map(Writer::bytes_sent);
+            match self.reader.fill_within(self.stall_limit).await {
+                Err(error)
+                    if error.kind() == io::ErrorKind::TimedOut
+                        && sent != self.beside.as_ref().map(Writer::bytes_sent) => {}
+                filled => return filled,
+            }
         }
     }
 
@@ -221,15 +260,52 @@ impl Body {
 
     /// Receives and forgets whatever comes, until the peer closes or a bound is reached, so that closing does not
     /// make the kernel throw away a response that the peer has not read yet (RFC 9112 9.6).
-    pub(crate) async fn linger(&mut self, limit: usize, time: Duration) {
+    pub(crate) async fn linger(&mut self, Linger { stall, time, bytes }: Linger) {
         let deadline = Instant::now() + time;
-        let mut left = limit;
-        while let Ok(count @ 1..) = self.reader.fill_until(deadline).await {
+        let mut left = bytes;
+        while let Ok(count @ 1..) = self.reader.fill_until(deadline.min(Instant::now() + stall)).await {
             self.reader.buffer().clear();
             left = left.saturating_sub(count);
             if left == 0 {
                 break;
             }
+        }
+    }
+
+    /// Returns when the client of a server has gone, or never. Wait for it only when the body is received to its end.
+    ///
+    /// A client that merely has nothing more to send may still take the response. Which it is shows when it is sent
+    /// something: one that has gone answers with a reset. So it is sent interim responses, at growing intervals.
+    pub async fn gone(&mut self) {
+        loop {
+            if self.reader.has_buffered() {
+                // The next request: more is not received before it is served.
+                return pending().await;
+            }
+            match poll_fn(|context| self.reader.poll_fill(context)).await {
+                Ok(0) => return self.gone_altogether().await,
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    async fn gone_altogether(&self) {
+        let Some((writer, state)) = &self.asking else {
+            return pending().await;
+        };
+        if !state.takes_interim.get() || state.response_started.get() {
+            return pending().await;
+        }
+        let mut pause = FIRST_QUESTION;
+        loop {
+            monoio::time::sleep(pause).await;
+            if writer.is_broken() {
+                return;
+            }
+            pause = (pause * 2).min(LAST_QUESTIONS);
+            // Beside us: whoever waits here may be dropped, and a write that is dropped breaks the connection.
+            monoio::spawn(ask(writer.clone(), Rc::clone(state)));
         }
     }
 
@@ -241,5 +317,12 @@ impl Body {
     /// Looks without waiting whether an idle connection is still silent.
     pub(crate) fn is_silent(&mut self) -> bool {
         self.reader.is_silent()
+    }
+}
+
+/// Sends an interim response, unless the final one has begun.
+async fn ask(writer: Writer, state: Rc<ExchangeState>) {
+    if !state.response_started.get() {
+        let _ = writer.write_all(BytesMut::from(CONTINUE), None).await;
     }
 }

@@ -1,8 +1,9 @@
 //! Sending requests over one connection, one at a time, with both directions open at once.
 
-use std::future::{Future, pending, poll_fn};
+mod converse;
+
+use std::future::{Future, pending};
 use std::pin::pin;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -56,8 +57,6 @@ impl ClientSettings {
 pub const NO_LIMIT: Duration = Duration::from_secs(24 * 60 * 60);
 /// Interim responses that may come before the final one.
 const MAX_INTERIM_RESPONSES: usize = 8;
-/// How long to look for a response that explains why the server stopped taking the request.
-const EXPLANATION_LIMIT: Duration = Duration::from_secs(2);
 
 /// A connection to a server.
 #[derive(Debug)]
@@ -84,7 +83,7 @@ impl ClientConnection {
     pub fn new(stream: Stream, settings: ClientSettings) -> Self {
         let (reader, writer, peer) = stream.into_parts();
         writer.set_stall_limit(settings.write_stall_limit);
-        let mut body = Body::new(reader);
+        let mut body = Body::new(reader).beside(writer.clone());
         body.set_stall_limit(settings.body_stall_limit);
         let responses = ResponseReader {
             body,
@@ -112,42 +111,31 @@ impl ClientConnection {
         self.responses.settings = settings;
     }
 
-    /// Sends a request whose body is in memory and waits for the head of its response. Of an empty body nothing is
-    /// said in the head unless the method is one that has a body.
+    /// Sends a request whose body is in memory and waits for the head of its response.
     pub async fn send_full(
         &mut self,
         head: &RequestHead,
         body: impl Into<Bytes>,
     ) -> Result<ResponseHead, HttpError> {
         let body = body.into();
-        let length = match u64::try_from(body.len()).unwrap_or(u64::MAX) {
-            0 if !matches!(head.method.as_str(), "POST" | "PUT" | "PATCH") => BodyLength::None,
-            length => BodyLength::Known(length),
-        };
+        let length = head.length_of_body(u64::try_from(body.len()).unwrap_or(u64::MAX));
         self.exchange(head, length, async |out: &mut BodyWriter| out.write(body).await)
             .await
     }
 
-    /// Sends a request whose body `send` writes, and waits for the head of its response at the same time.
-    ///
-    /// When the server refuses (status of 400 or more) or announces to close before it has the whole body, `send` is
-    /// dropped where it stands and the response is returned; the connection is not reusable then.
+    /// Sends a request whose body `send` writes, and waits for the head of its response at the same time. When the
+    /// server refuses or takes no more before it has the whole body, `send` is dropped where it stands and the response
+    /// is returned; the connection is not reusable then.
     pub async fn exchange<E: From<HttpError>>(
         &mut self,
         head: &RequestHead,
         length: BodyLength,
         send: impl AsyncFnOnce(&mut BodyWriter) -> Result<(), E>,
     ) -> Result<ResponseHead, E> {
-        self.start(head, length)?;
-        let out = &mut self.out;
-        let sent = async {
-            send(&mut *out).await?;
-            out.finish().await.map_err(E::from)
-        };
-        match self.responses.while_sending(sent).await? {
-            Outcome::Response(head) => Ok(head),
-            Outcome::SendFailed(error, early) => self.explain(error, early).await,
-        }
+        self.converse(head, length, send, async |head: ResponseHead, _: &mut Body| {
+            Ok(head)
+        })
+        .await
     }
 
     /// Begins a request by hand: write the body through [`Self::split`] and finish it, read the response's head.
@@ -192,30 +180,6 @@ impl ClientConnection {
     pub async fn close(self) {
         let _ = self.out.writer().close().await;
     }
-
-    /// After a failed write the server may say why, or have said it before; otherwise the failure stands.
-    async fn explain<E: From<HttpError>>(
-        &mut self,
-        error: E,
-        early: Option<ResponseHead>,
-    ) -> Result<ResponseHead, E> {
-        self.responses.keep = false;
-        if !self.out.is_broken() {
-            return Err(error);
-        }
-        if let Some(head) = early {
-            return Ok(head);
-        }
-        let response = self.responses.read_head(monoio::time::sleep(EXPLANATION_LIMIT));
-        response.await.map_err(|_| error)
-    }
-}
-
-/// How sending and waiting for the response ended.
-enum Outcome<E> {
-    Response(ResponseHead),
-    /// With the response that came before, if one did.
-    SendFailed(E, Option<ResponseHead>),
 }
 
 impl ResponseReader {
@@ -230,47 +194,6 @@ impl ResponseReader {
     /// The body of the response whose head was received.
     pub fn body(&mut self) -> &mut Body {
         &mut self.body
-    }
-
-    /// Runs `sent` and receives the response's head at the same time.
-    async fn while_sending<E: From<HttpError>>(
-        &mut self,
-        sent: impl Future<Output = Result<(), E>>,
-    ) -> Result<Outcome<E>, E> {
-        let limit = self.settings.response_limit;
-        let sent_whole;
-        let early = {
-            let mut sent = pin!(sent);
-            let mut response = pin!(self.read_head(pending()));
-            let mut early = None;
-            let done = poll_fn(|context| {
-                if let Poll::Ready(done) = sent.as_mut().poll(context) {
-                    return Poll::Ready(done.map(|()| true));
-                }
-                if early.is_none()
-                    && let Poll::Ready(response) = response.as_mut().poll(context)
-                {
-                    let stop = response.as_ref().map_or(true, ends_sending);
-                    early = Some(response);
-                    if stop {
-                        return Poll::Ready(Ok(false));
-                    }
-                }
-                Poll::Pending
-            })
-            .await;
-            match done {
-                Err(error) => return Ok(Outcome::SendFailed(error, early.and_then(Result::ok))),
-                Ok(whole) => sent_whole = whole,
-            }
-            early
-        };
-        let response = match (early, limit) {
-            (Some(response), _) => response,
-            (None, _) => self.head().await,
-        };
-        self.reusable &= sent_whole;
-        Ok(Outcome::Response(response?))
     }
 
     async fn read_head(&mut self, give_up: impl Future<Output = ()>) -> Result<ResponseHead, HttpError> {
@@ -306,9 +229,4 @@ impl ResponseReader {
         self.body.begin(framing, None);
         Ok(head)
     }
-}
-
-/// Whether an early response means that the server will not use the rest of the request.
-fn ends_sending(head: &ResponseHead) -> bool {
-    head.status >= 400 || !keeps_alive(head.version, &head.headers)
 }

@@ -4,6 +4,8 @@ use std::fmt;
 
 use bytes::Bytes;
 
+use super::codec::framing::BodyLength;
+
 /// A request method, case-sensitive.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Method(Bytes);
@@ -284,6 +286,16 @@ impl RequestHead {
     pub fn with(mut self, name: impl Into<Bytes>, value: impl Into<Bytes>) -> Self {
         self.headers.push(name, value);
         self
+    }
+
+    /// How a body of so many bytes is announced: of an empty one nothing is said unless the method is one that has a
+    /// body.
+    #[must_use]
+    pub fn length_of_body(&self, length: u64) -> BodyLength {
+        match length {
+            0 if !matches!(self.method.as_str(), "POST" | "PUT" | "PATCH") => BodyLength::None,
+            length => BodyLength::Known(length),
+        }
     }
 }
 

@@ -34,6 +34,7 @@
 //! }).await?;
 //! while let Some(chunk) = connection.body().next_chunk().await { .. }
 //! ```
+//! [`ClientConnection::converse`] deals with the response while the request is still being sent.
 //! [`ClientConnection::split`] gives both directions for a caller that drives them itself.
 //!
 //! # Framing headers

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
-use super::body::{Body, ExchangeState};
+use super::body::{Body, ExchangeState, Linger};
 use super::codec::date::HttpDate;
 use super::codec::encode::{ResponseFraming, encode_response};
 use super::codec::framing::{BodyFraming, BodyLength, has_no_body, keeps_alive, request_framing};
@@ -52,10 +52,15 @@ impl Default for ServerSettings {
     }
 }
 
-/// How long the rest of an unread request body may take, and how long a closing connection lingers.
-const LINGER_LIMIT: Duration = Duration::from_secs(2);
-/// How many bytes a closing connection throws away.
-const LINGER_BYTES: usize = 1024 * 1024;
+/// How long the rest of an unread request body may take on a connection that is to be kept.
+const SKIP_LIMIT: Duration = Duration::from_secs(2);
+/// How long a closing connection waits for a client that goes on sending to take its response: a client that reads only
+/// when it has sent everything would be reset otherwise, and never know.
+const LINGER: Linger = Linger {
+    stall: Duration::from_secs(2),
+    time: Duration::from_secs(15),
+    bytes: 256 * 1024 * 1024,
+};
 
 /// A received request; its body is beside it.
 #[derive(Debug)]
@@ -254,6 +259,7 @@ impl Connection {
         state
             .continue_awaited
             .set(framing != BodyFraming::Empty && expects_continue(head)?);
+        state.takes_interim.set(head.version == Version::Http11);
         let asking = (self.responder.out.writer().clone(), Rc::clone(state));
         self.body.begin(framing, Some(asking));
         self.responder.begin(head, &self.settings, self.drain.is_set());
@@ -275,7 +281,10 @@ impl Connection {
         self.responder.close = true;
         let head = ResponseHead::new(status).with("Content-Type", "text/plain");
         let _ = self.responder.send_full(&head, format!("{error}\n")).await;
-        self.finish_sending().await;
+        // What a refused head meant to send after it is not known.
+        if self.responder.out.writer().close().await.is_ok() {
+            self.body.linger(LINGER).await;
+        }
     }
 
     /// After the handler: makes sure that there is an answer, and that the next request begins where it should.
@@ -299,7 +308,7 @@ impl Connection {
             self.finish_sending().await;
             return false;
         }
-        if self.body.is_end() || self.body.skip(self.settings.drain_limit, LINGER_LIMIT).await {
+        if self.body.is_end() || self.body.skip(self.settings.drain_limit, SKIP_LIMIT).await {
             return true;
         }
         self.finish_sending().await;
@@ -309,7 +318,7 @@ impl Connection {
     /// Ends our direction and waits for a moment until the client has taken the response.
     async fn finish_sending(&mut self) {
         if self.responder.out.writer().close().await.is_ok() && !self.body.is_clean() {
-            self.body.linger(LINGER_BYTES, LINGER_LIMIT).await;
+            self.body.linger(LINGER).await;
         }
     }
 

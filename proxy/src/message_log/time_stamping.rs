@@ -26,7 +26,7 @@ use storage::message_log::RecordId;
 use storage::server_configuration::document::TimeStampingService;
 use time::OffsetDateTime;
 
-pub use background::Background;
+pub use background::{Background, Stop};
 pub use error::{ProviderError, TimeStampError};
 
 use crate::process::Process;
@@ -187,7 +187,7 @@ impl Worker {
     }
 
     /// Until told to stop; a round under way is finished.
-    fn run(self, stop: &background::Stop) {
+    fn run(self, stop: &Stop) {
         let mut schedule = self.schedule();
         let mut services = self.services();
         while !stop.is_told() {

@@ -229,6 +229,8 @@ struct WriterShared {
     /// Set while a write is under way, so that it stays set when that write is dropped or fails.
     broken: Cell<bool>,
     stall_limit: Cell<Duration>,
+    /// Bytes that the kernel took.
+    sent: Cell<u64>,
 }
 
 /// How long the peer may take nothing before a write fails, unless set otherwise.
@@ -242,6 +244,7 @@ impl Writer {
             tls,
             broken: Cell::new(false),
             stall_limit: Cell::new(DEFAULT_STALL_LIMIT),
+            sent: Cell::new(0),
         };
         Self {
             shared: Rc::new(shared),
@@ -251,6 +254,11 @@ impl Writer {
     /// How long the peer may take nothing before a write fails with [`io::ErrorKind::TimedOut`].
     pub fn set_stall_limit(&self, limit: Duration) {
         self.shared.stall_limit.set(limit);
+    }
+
+    /// How many bytes were sent, those of TLS included: what changes while the peer takes something.
+    pub fn bytes_sent(&self) -> u64 {
+        self.shared.sent.get()
     }
 
     /// Whether a write failed or was abandoned: nothing more can be sent.
@@ -361,7 +369,12 @@ impl Writer {
             buffer = rest.into_inner();
             match result? {
                 0 => return Err(io::Error::from(io::ErrorKind::WriteZero)),
-                count => sent += count,
+                count => {
+                    sent += count;
+                    self.shared
+                        .sent
+                        .set(self.shared.sent.get().wrapping_add(count as u64));
+                }
             }
         }
         Ok(buffer)

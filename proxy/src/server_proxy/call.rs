@@ -11,6 +11,7 @@ use rustls::pki_types::ServerName;
 use storage::server_configuration::DescriptionType;
 
 use super::authorize::Authorized;
+use crate::exchange::ExchangeError;
 use crate::http::{ClientConnection, ClientSettings, HttpError, NO_LIMIT};
 use crate::net::tls::handshake;
 use crate::net::{ConnectError, PoolKey, PooledConnection, Stream, race};
@@ -73,6 +74,37 @@ impl CallError {
             // That it is TLS that fails makes no difference; only a certificate that is not the service's does.
             Self::Handshake(_) | Self::Http(_) => "io_error",
             Self::Status { .. } => "http_error",
+        }
+    }
+}
+
+/// What can end a conversation with a service: the service, or our own part in it.
+#[derive(Debug, thiserror::Error)]
+pub enum Conversation {
+    /// The connection with the service.
+    #[error(transparent)]
+    Service(#[from] HttpError),
+    /// Anything else.
+    #[error(transparent)]
+    Own(#[from] ExchangeError),
+}
+
+impl From<Conversation> for ExchangeError {
+    fn from(error: Conversation) -> Self {
+        match error {
+            Conversation::Service(error) => CallError::Http(error).into(),
+            Conversation::Own(error) => error,
+        }
+    }
+}
+
+impl Conversation {
+    /// Of a failure while the request is being written to the service: its connection is the service's.
+    #[must_use]
+    pub fn while_writing(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Http(error) => Self::Service(error),
+            error => Self::Own(error),
         }
     }
 }

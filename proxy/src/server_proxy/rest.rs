@@ -6,16 +6,16 @@ use protocol_message::transport::PartKind;
 use storage::message_log::{Direction, LogReceipt, MessageKind};
 
 use super::authorize::{self, Authorized};
-use super::call::{self, CallError};
+use super::call::{self, CallError, Conversation};
 use super::metadata::{self, rest::RestService};
 use super::{Exchange, peer};
 use crate::exchange::incoming::{Receiving, receive};
 use crate::exchange::log::{self, BodyLog, Entry};
 use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, Verified, sign};
-use crate::http::{Body, BodyLength, BodyWriter, HttpError, Method, RequestHead, Responder, ResponseHead};
+use crate::http::{Body, BodyWriter, HttpError, Method, RequestHead, Responder, ResponseHead};
 use crate::net::PooledConnection;
 use crate::service_url::ServiceUrl;
-use crate::spool::SpoolError;
+use crate::spool::Spooled;
 
 pub(super) async fn serve(
     exchange: &Exchange<'_>,
@@ -82,20 +82,23 @@ async fn read(
         }
         Ok(())
     });
-    let received = received.await.map_err(ExchangeError::in_service)?;
+    let received = received.await.map_err(|error| match error {
+        // What is missing is noticed behind the decoding (wire.md 6.2).
+        error @ ExchangeError::MissingRest(_) => error,
+        error => error.in_service(),
+    })?;
     let request = request.ok_or(ExchangeError::MissingRest("Request"))?;
     received.require_signature("Request")?;
     Ok((request, received, body_log))
 }
 
+/// Another message than a REST request is refused here: nobody has said who sends it, so none of its body is taken.
 fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<RequestPart>, ExchangeError> {
-    let Some(part) = received
+    let part = received
         .message
         .as_ref()
         .filter(|part| part.kind == PartKind::RestRequest)
-    else {
-        return Ok(None);
-    };
+        .ok_or(ExchangeError::MissingRest("Request"))?;
     let request = RequestPart::parse(&part.bytes)?;
     let provider = &request.service().provider;
     peer::check_provider(&exchange.snapshot, provider)?;
@@ -158,19 +161,21 @@ async fn answer(
     outgoing: &mut Outgoing,
     out: &mut BodyWriter,
 ) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
-    let process = &exchange.worker.process;
-    let (mut connection, head) = call(exchange, authorized, request, (verified, logged)).await?;
-    let response = response_part(exchange, request, verified, &head)?;
-    outgoing.rest_response(out, response.to_bytes()).await?;
-    let mut body_log = BodyLog::rest(process, false, request.service());
-    let has_body = may_have_body(request, head.status);
-    if has_body {
-        stream_body(&mut connection, outgoing, out, &mut body_log).await?;
-    }
+    let (mut connection, head) = connect(exchange, authorized, request, logged).await?;
+    let content = body_to_send(request, verified.get());
+    let length = head.length_of_body(content.map_or(0, Spooled::len));
+    let relaying = connection.converse::<_, Conversation>(
+        &head,
+        length,
+        async |service: &mut BodyWriter| send_body(content, service).await,
+        async |head: ResponseHead, body: &mut Body| {
+            relay(exchange, request, verified, (&head, body), outgoing, out).await
+        },
+    );
+    let (response, body) = relaying.await?;
     out.flush().await?;
     drop(connection);
-
-    seal(exchange, request, &response, outgoing, (body_log, has_body)).await
+    seal(exchange, request, &response, outgoing, body).await
 }
 
 /// Answers for the provider, signs and logs it.
@@ -215,6 +220,26 @@ async fn seal(
     Ok((signature, logged))
 }
 
+/// Passes the service's answer on as it comes: the response part, and the body both to the caller and into the log.
+async fn relay(
+    exchange: &Exchange<'_>,
+    request: &RequestPart,
+    verified: &Verified<Received>,
+    (head, body): (&ResponseHead, &mut Body),
+    outgoing: &mut Outgoing,
+    out: &mut BodyWriter,
+) -> Result<(ResponsePart, (BodyLog, bool)), Conversation> {
+    let process = &exchange.worker.process;
+    let response = response_part(exchange, request, verified, head)?;
+    outgoing.rest_response(out, response.to_bytes()).await?;
+    let mut body_log = BodyLog::rest(process, false, request.service());
+    let has_body = may_have_body(request, head.status);
+    if has_body {
+        stream_body(body, outgoing, out, &mut body_log).await?;
+    }
+    Ok((response, (body_log, has_body)))
+}
+
 /// The response part: the service's status and headers, and what ties it to the request.
 fn response_part(
     exchange: &Exchange<'_>,
@@ -241,14 +266,14 @@ fn response_part(
 
 /// The service's body, to the caller and into the log at once.
 async fn stream_body(
-    connection: &mut PooledConnection,
+    body: &mut Body,
     outgoing: &mut Outgoing,
     out: &mut BodyWriter,
     body_log: &mut BodyLog,
-) -> Result<(), ExchangeError> {
+) -> Result<(), Conversation> {
     outgoing.start_rest_body(out).await?;
-    while let Some(chunk) = connection.body().next_chunk().await {
-        let chunk = chunk.map_err(|error| CallError::Http(error.into()))?;
+    while let Some(chunk) = body.next_chunk().await {
+        let chunk = chunk.map_err(HttpError::from)?;
         body_log.append(chunk.clone()).await?;
         outgoing.body(out, chunk).await?;
     }
@@ -261,43 +286,40 @@ fn may_have_body(request: &RequestPart, status: u16) -> bool {
     request.method() != protocol_message::rest::Method::Head && !matches!(status, 204 | 205 | 304)
 }
 
-/// Sends the request to the service: authorised, verified and logged.
-async fn call(
+/// A connection to the service, and the head of what it is asked: authorised, verified and logged.
+async fn connect(
     exchange: &Exchange<'_>,
     authorized: &Authorized<'_>,
     request: &RequestPart,
-    (verified, logged): (&Verified<Received>, &LogReceipt),
-) -> Result<(PooledConnection, ResponseHead), ExchangeError> {
+    logged: &LogReceipt,
+) -> Result<(PooledConnection, RequestHead), ExchangeError> {
     tracing::trace!(record = %logged.id(), service = %authorized.id(), "calling the service");
     let url = authorized.service().url.as_str();
     if url.is_empty() {
         return Err(CallError::MissingUrl(authorized.id().clone()).into());
     }
     let parsed = ServiceUrl::parse(url).ok_or_else(|| CallError::MalformedUrl(url.to_owned()))?;
-    let mut connection = call::connect(exchange.worker, &exchange.snapshot, authorized, &parsed).await?;
-    let head = request_head(&parsed, request);
-    let received = verified.get();
-    let content = received
+    let connection = call::connect(exchange.worker, &exchange.snapshot, authorized, &parsed).await?;
+    Ok((connection, request_head(&parsed, request)))
+}
+
+/// The body that the service gets, if it gets one.
+fn body_to_send<'r>(request: &RequestPart, received: &'r Received) -> Option<&'r Spooled> {
+    received
         .content
         .as_ref()
-        .filter(|_| !received.attachments.is_empty());
-    let content = content.filter(|_| request.method().delivers_body());
+        .filter(|_| !received.attachments.is_empty() && request.method().delivers_body())
+}
+
+async fn send_body(content: Option<&Spooled>, service: &mut BodyWriter) -> Result<(), Conversation> {
     let Some(content) = content else {
-        let answered = connection
-            .send_full(&head, Bytes::new())
-            .await
-            .map_err(CallError::Http)?;
-        return Ok((connection, answered));
+        return Ok(());
     };
-    let sending = connection.exchange::<SendError>(&head, BodyLength::Known(content.len()), async |out| {
-        let mut reader = content.reader();
-        while let Some(bytes) = reader.next().await? {
-            out.write(bytes).await?;
-        }
-        Ok(())
-    });
-    let answered = sending.await?;
-    Ok((connection, answered))
+    let mut reader = content.reader();
+    while let Some(bytes) = reader.next().await.map_err(ExchangeError::from)? {
+        service.write(bytes).await?;
+    }
+    Ok(())
 }
 
 /// The service gets the part's headers as they are and the raw path and query behind its URL (wire.md 6.3).
@@ -319,22 +341,4 @@ fn request_head(url: &ServiceUrl<'_>, request: &RequestPart) -> RequestHead {
             .push(header.name.clone(), to_http_value(&header.value).into_owned());
     }
     head
-}
-
-/// What can go wrong while the request is sent to the service.
-#[derive(Debug, thiserror::Error)]
-enum SendError {
-    #[error(transparent)]
-    Http(#[from] HttpError),
-    #[error(transparent)]
-    Spool(#[from] SpoolError),
-}
-
-impl From<SendError> for ExchangeError {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::Http(error) => CallError::Http(error).into(),
-            SendError::Spool(error) => error.into(),
-        }
-    }
 }

@@ -9,7 +9,7 @@ use protocol_message::transport::{ContentType, PartHeaders, PartKind, TransportE
 use storage::message_log::{Direction, LogReceipt, MessageKind};
 
 use super::authorize::{self, Authorized};
-use super::call::{self, CallError};
+use super::call::{self, CallError, Conversation};
 use super::metadata::{self, soap::SoapService};
 use super::{Exchange, peer};
 use crate::exchange::incoming::{Receiving, receive};
@@ -43,20 +43,13 @@ async fn serve_service(
     let (client, service) = (&request.header.client, &request.header.service);
     let authorized = authorize::soap(&exchange.snapshot, &exchange.globalconf, client, service)?;
     let (content, logged) = accept(exchange, request, received).await?;
-    let (mut connection, head) = call(exchange, &authorized, (&content, &logged))
-        .await
-        .map_err(ExchangeError::in_service)?;
-    let mut outgoing = exchange
-        .start(responder, head.headers.get("content-type"))
-        .await?;
-    let answered = match open(&mut connection, &head).await {
-        Ok(opened) => {
-            let out = responder.body();
-            answer(exchange, (request, &content), opened, &mut outgoing, out).await
-        }
-        Err(error) => Err(error.in_service()),
-    };
-    finish(exchange, responder, outgoing, answered).await
+    let mut begun = None;
+    let asked = (request, &content);
+    let answered = call(exchange, &authorized, asked, &logged, (responder, &mut begun)).await;
+    match begun {
+        Some(outgoing) => finish(exchange, responder, outgoing, answered).await,
+        None => answered.and(Err(ExchangeError::NoResponse)),
+    }
 }
 
 /// Answers for the provider.
@@ -73,7 +66,10 @@ async fn serve_metadata(
     let own = metadata::soap::answer(exchange, service, (request, part)).await?;
     let mut outgoing = exchange.start(responder, Some(&own.content_type)).await?;
     let (opened, out) = ((own.part, own.source), responder.body());
-    let answered = answer(exchange, (request, &content), opened, &mut outgoing, out).await;
+    let answered = match relay(&content, opened, &mut outgoing, out).await {
+        Ok(response) => seal(exchange, request, &response, &outgoing).await,
+        Err(error) => Err(error),
+    };
     finish(exchange, responder, outgoing, answered).await
 }
 
@@ -116,23 +112,27 @@ async fn read(exchange: &Exchange<'_>, body: &mut Body) -> Result<(SoapMessage, 
         request = check(exchange, received)?;
         Ok(())
     });
-    let received = received.await.map_err(ExchangeError::in_service)?;
+    let received = received.await.map_err(|error| match error {
+        // What is missing is noticed behind the decoding (wire.md 6.2).
+        error @ ExchangeError::MissingSoap(_) => error,
+        error => error.in_service(),
+    })?;
     let request = request.ok_or(ExchangeError::MissingSoap("Request"))?;
     received.require_signature("Request")?;
     Ok((request, received))
 }
 
+/// Another message than a SOAP request is refused here: nobody has said who sends it, so none of its attachments is
+/// taken.
 fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<SoapMessage>, ExchangeError> {
-    let Some(part) = received
+    let part = received
         .message
         .as_ref()
         .filter(|part| part.kind == PartKind::Soap)
-    else {
-        return Ok(None);
-    };
+        .ok_or(ExchangeError::MissingSoap("Request"))?;
     let content_type = ContentType::parse(part.headers.content_type.as_deref().unwrap_or_default())?;
     let ParsedSoap::Message(request) = soap::parse(&part.bytes, &content_type)? else {
-        return Ok(None);
+        return Err(ExchangeError::MissingSoap("Request"));
     };
     let provider = &request.header.service.provider;
     peer::check_server(&exchange.snapshot, request.header.security_server.as_ref())?;
@@ -188,19 +188,56 @@ async fn log(
     Ok(log::soap(&exchange.worker.process, entry, content, signature).await?)
 }
 
-/// Sends the verified request to the service; its answer must be a SOAP one (wire.md 6.3).
+/// Calls the service, streams its answer on, signs and logs it. `begun` gets the response once the service has answered
+/// in a way that begins one.
 async fn call(
     exchange: &Exchange<'_>,
     authorized: &Authorized<'_>,
-    (content, logged): (&SoapContent, &LogReceipt),
-) -> Result<(PooledConnection, ResponseHead), ExchangeError> {
+    (request, content): (&SoapMessage, &SoapContent),
+    logged: &LogReceipt,
+    (responder, begun): (&mut Responder, &mut Option<Outgoing>),
+) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+    let connected = connect(exchange, authorized, content, logged).await;
+    let (mut connection, head) = connected.map_err(ExchangeError::in_service)?;
+    let length = content.length().map_or(BodyLength::Chunked, BodyLength::Known);
+    let relaying = connection.converse::<_, Conversation>(
+        &head,
+        length,
+        async |service: &mut BodyWriter| content.write(service).await.map_err(Conversation::while_writing),
+        async |head: ResponseHead, body: &mut Body| {
+            check_status(&head)?;
+            let outgoing = begun.insert(
+                exchange
+                    .start(responder, head.headers.get("content-type"))
+                    .await?,
+            );
+            let opened = open(body, &head).await.map_err(ExchangeError::in_service)?;
+            Ok(relay(content, opened, outgoing, responder.body()).await?)
+        },
+    );
+    let response = relaying.await.map_err(|error| match error {
+        error @ Conversation::Service(_) => ExchangeError::from(error).in_service(),
+        Conversation::Own(error) => error,
+    })?;
+    drop(connection);
+    let outgoing = begun.as_ref().ok_or(ExchangeError::NoResponse)?;
+    seal(exchange, request, &response, outgoing).await
+}
+
+/// A connection to the service, and the head of what it is asked: authorised, verified and logged (wire.md 6.3).
+async fn connect(
+    exchange: &Exchange<'_>,
+    authorized: &Authorized<'_>,
+    content: &SoapContent,
+    logged: &LogReceipt,
+) -> Result<(PooledConnection, RequestHead), ExchangeError> {
     tracing::trace!(record = %logged.id(), service = %authorized.id(), "calling the service");
     let url = authorized.service().url.as_str();
     if url.is_empty() {
         return Err(CallError::MissingUrl(authorized.id().clone()).into());
     }
     let parsed = ServiceUrl::parse(url).ok_or_else(|| CallError::MalformedUrl(url.to_owned()))?;
-    let mut connection = call::connect(exchange.worker, &exchange.snapshot, authorized, &parsed).await?;
+    let connection = call::connect(exchange.worker, &exchange.snapshot, authorized, &parsed).await?;
     let action = exchange.header(header::ORIGINAL_SOAP_ACTION).unwrap_or_default();
     let slash = if parsed.path.starts_with('/') { "" } else { "/" };
     let head = RequestHead::new(Method::POST, format!("{slash}{}", parsed.path))
@@ -208,29 +245,27 @@ async fn call(
         .with("Content-Type", content.content_type().to_owned())
         .with("accept-encoding", "")
         .with("SOAPAction", action.to_owned());
-    let length = content.length().map_or(BodyLength::Chunked, BodyLength::Known);
-    let sending = connection.exchange::<ExchangeError>(&head, length, async |out| content.write(out).await);
-    let head = sending.await.map_err(|error| match error {
-        ExchangeError::Http(error) => CallError::Http(error).into(),
-        error => error,
-    })?;
+    Ok((connection, head))
+}
+
+/// The service's answer must be a SOAP one.
+fn check_status(head: &ResponseHead) -> Result<(), ExchangeError> {
     match head.status {
-        200 | 500 => Ok((connection, head)),
+        200 | 500 => Ok(()),
         status => {
             let reason = String::from_utf8_lossy(&head.reason).into_owned();
-            Err(CallError::Status { status, reason }.into())
+            Err(ExchangeError::from(CallError::Status { status, reason }).in_service())
         }
     }
 }
 
-/// Inserts the request hash into the answer, streams it on, signs and logs it.
-async fn answer(
-    exchange: &Exchange<'_>,
-    (request, content): (&SoapMessage, &SoapContent),
+/// Passes an answer on as it comes, the hash of the request inserted; the answer's bytes and what they say.
+async fn relay(
+    content: &SoapContent,
     (part, source): (SoapPart, SoapSource<'_>),
     outgoing: &mut Outgoing,
     out: &mut BodyWriter,
-) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+) -> Result<(Vec<u8>, SoapMessage), ExchangeError> {
     let asked = content
         .received()
         .message
@@ -247,12 +282,22 @@ async fn answer(
         .stream_attachments(outgoing, out, ExchangeError::in_service)
         .await?;
     out.flush().await?;
+    Ok((bytes, response))
+}
+
+/// Signs and logs the response.
+async fn seal(
+    exchange: &Exchange<'_>,
+    request: &SoapMessage,
+    (bytes, response): &(Vec<u8>, SoapMessage),
+    outgoing: &Outgoing,
+) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
     let context = exchange.signing(&request.header.service.provider)?;
     let signature = sign::sign(&exchange.worker.process.signer, &context, outgoing.digests()).await?;
     let logged = log(
         exchange,
         request,
-        (&bytes, &response),
+        (bytes, response),
         Direction::Response,
         &signature,
     )
@@ -262,13 +307,13 @@ async fn answer(
 
 /// Reads the SOAP part of the service's answer. Unlike a client's message, an answer without any part is an invalid
 /// message (wire.md 7.5, case EmptyMultipartResponse).
-async fn open<'c>(
-    connection: &'c mut PooledConnection,
+async fn open<'b>(
+    body: &'b mut Body,
     head: &ResponseHead,
-) -> Result<(SoapPart, SoapSource<'c>), ExchangeError> {
+) -> Result<(SoapPart, SoapSource<'b>), ExchangeError> {
     let content_type = head.headers.get("content-type");
     let content_type = content_type.ok_or(TransportError::MissingContentType)?;
-    match SoapSource::open(connection.body(), content_type).await {
+    match SoapSource::open(body, content_type).await {
         Err(ExchangeError::Transport(TransportError::MissingSoap)) => Err(ExchangeError::NoResponse),
         opened => opened,
     }

@@ -27,7 +27,7 @@ pub struct OwnSettings {
     pub admin_listen: SocketAddr,
     /// Worker threads; 0 = one a core.
     pub workers: usize,
-    /// Bytes of spool files for the whole process.
+    /// Bytes of messages that wait for their verdict, in memory and in spool files, for the whole process.
     pub spool_bytes: u64,
     /// Seconds that running exchanges may go on after SIGTERM.
     pub drain_seconds: u64,

@@ -22,6 +22,7 @@ use super::keys::{Keys, OcspResponses};
 use super::material::LoadedGlobalConf;
 use super::tls::{TlsConfigs, TlsFactory};
 use super::{Current, Snapshot};
+use crate::message_log::time_stamping::Stop;
 use crate::settings::Settings;
 
 /// How often files, database and signer are looked at: the server configuration must take effect within a second.
@@ -94,8 +95,8 @@ impl Watcher {
     }
 
     /// Looks until `stop` is told.
-    pub fn run(mut self, stop: &flume::Receiver<()>) {
-        while stop.recv_timeout(INTERVAL) == Err(flume::RecvTimeoutError::Timeout) {
+    pub fn run(mut self, stop: &Stop) {
+        while stop.sleep(INTERVAL) {
             self.look();
         }
     }

@@ -14,6 +14,7 @@ mod forger;
 mod jsse;
 
 mod client;
+mod conversation;
 mod independent_tools;
 mod limits;
 mod server;

@@ -51,7 +51,7 @@ pub(super) const TABLE: &[Parameter] = &[
         .means("where `/metrics` and `/health` are"),
     number("workers", 0, (0, 1024, "")).means("worker threads; 0 = one for each core"),
     number("spool-bytes", 20 * 1024 * 1024 * 1024, (1, i64::MAX, "bytes"))
-        .means("disk space for messages that wait for their verdict"),
+        .means("space for messages that wait for their verdict, in memory and on disk; what exceeds it is refused"),
     number("drain-seconds", 30, (0, MOST, "s")).means("how long running exchanges may go on after SIGTERM"),
     Parameter::new("kiirtee", "timestamp-interval-override", Kind::Number(1, MOST), Value::Unset)
         .means("seconds between rounds of time-stamping instead of the global configuration's; for sandboxes"),

@@ -67,5 +67,5 @@ pub const PROTOCOL_VERSION: u16 = 1;
 /// Requests that may wait for an answer on one connection.
 pub const MAX_IN_FLIGHT: usize = 16_384;
 
-/// Parts that one message may have: the message itself and its attachments.
-pub const MAX_PARTS: usize = 2_048;
+/// Parts that one message may have: the message itself and its attachments, of which messages have 10 000 at most.
+pub const MAX_PARTS: usize = 10_001;

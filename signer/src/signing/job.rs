@@ -57,7 +57,7 @@ pub struct RawJob {
 pub fn check_message(message: &SignMessage) -> Result<Vec<PartDigest>, SignerError> {
     let invalid = |reason: &str| Err(SignerError::InvalidRequest(reason.to_owned()));
     if message.parts.is_empty() || message.parts.len() > MAX_PARTS {
-        return invalid("a message has 1 to 2048 parts");
+        return invalid("a message has 1 to 10001 parts");
     }
     if message.intermediates.len() > MAX_VALUES || message.ocsp_responses.len() > MAX_VALUES {
         return invalid("too many intermediate certificates or OCSP responses");

@@ -230,7 +230,7 @@ impl World {
             current: Arc::new(Current::new(snapshot(&settings, services))),
             signer: signer_client::Client::connect(&settings.kiirtee.signer_socket),
             metrics: Metrics::new(),
-            spools: Spools::new(&settings.kiirtee.spool_dir(), 1 << 20),
+            spools: Spools::new(&settings.kiirtee.spool_dir(), 1 << 20).unwrap(),
             handshakes: HandshakePool::start(1).unwrap(),
             log,
             settings: Arc::new(settings),
