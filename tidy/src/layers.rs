@@ -59,6 +59,7 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
             ),
             &[],
         ),
+        "fuzz-properties" => (with(PROTOCOL, &["signer-client"]), &[]),
         _ => return None,
     };
     Some((imports, tests))

@@ -1,4 +1,4 @@
-//! Test data: the reference's vectors, outside the repository, and our own corpus, inside.
+//! Test data: the reference's vectors, outside the repository.
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
@@ -31,21 +31,4 @@ pub(crate) fn signature(name: &str) -> Option<Vec<u8>> {
 /// A container of the vectors.
 pub(crate) fn asic(name: &str) -> Option<Container> {
     Some(asic::read(&file(&format!("asic/{name}"))?, &Limits::default()).unwrap())
-}
-
-/// The committed corpus of one parser: name and bytes of each file.
-pub(crate) fn corpus(parser: &str) -> Vec<(String, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/corpus")
-        .join(parser);
-    let mut files: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    files.sort();
-    assert!(!files.is_empty(), "empty corpus");
-    files
-        .into_iter()
-        .map(|path| (path.display().to_string(), std::fs::read(&path).unwrap()))
-        .collect()
 }
