@@ -1,5 +1,5 @@
 # What people type. The work itself is in .ci/, so that a machine and a person run the same steps.
-.PHONY: help build demo test quick fmt docs clean
+.PHONY: help build demo test quick fuzz fmt docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -11,10 +11,13 @@ demo: ## start a complete instance on loopback, exchange messages, verify the ev
 	@.ci/prepare && .ci/steps build demo
 
 test: ## everything that .ci/run runs: format, lints, tests, documentation, demo
-	@.ci/prepare && .ci/steps all
+	@.ci/prepare && .ci/third-party && .ci/steps all
 
 quick: ## format, lints and tests of what you changed: make quick CRATE=protocol-pki
 	@.ci/steps quick
+
+fuzz: ## look for input that breaks a parser (docs/fuzzing.md): make fuzz TARGET=transport SECONDS=600
+	@fuzz/run "$(or $(TARGET),all)" "$(or $(SECONDS),600)"
 
 fmt: ## format the sources
 	@. .ci/environment && cargo fmt --all
