@@ -263,23 +263,13 @@ fn new_client(id: &str, authentication: Authentication) -> Client {
 /// keeps are refused (as there), unless it may keep a part of them. The least version is Estonia's and Finland's.
 fn restart_with_settings(instance: &mut Instance) {
     for server in ["consumer", "provider"] {
-        let killed = instance.kill(&format!("{server}-proxy"));
-        let file = instance.dir().join(server).join("proxy.toml");
-        let mut settings: Table = std::fs::read_to_string(&file).unwrap().parse().unwrap();
-        let log = settings.entry("message-log").or_insert(Table::new().into());
-        let log = log.as_table_mut().unwrap();
-        log.insert("truncated-body-allowed".into(), true.into());
-        let proxy = settings["proxy"].as_table_mut().unwrap();
-        proxy.insert("server-min-supported-client-version".into(), "7.6.0".into());
-        std::fs::write(&file, settings.to_string()).unwrap();
-        instance.restart(&killed);
-        for url in [format!("{server}/client_http"), format!("{server}/health")] {
-            let url = instance.get(&url);
-            instance::wait_until("the proxy to be back", || {
-                let answer = instance::agent().get(&url).call();
-                answer.is_ok_and(|answer| answer.status().as_u16() == 200)
-            });
-        }
+        instance.reconfigure(server, |settings| {
+            let log = settings.entry("message-log").or_insert(Table::new().into());
+            let log = log.as_table_mut().unwrap();
+            log.insert("truncated-body-allowed".into(), true.into());
+            let proxy = settings["proxy"].as_table_mut().unwrap();
+            proxy.insert("server-min-supported-client-version".into(), "7.6.0".into());
+        });
     }
 }
 
