@@ -4,6 +4,7 @@
 //!
 //! - [`verify`]: are these ASiC containers valid?
 //! - [`log`]: what is in a message log, and records of it as ASiC containers
+//! - [`mod@archive`]: are archives of a message log whole and unchanged?
 //! - [`keys`]: tokens, keys, signing requests and certificates, through the signer
 //! - [`config`]: the server configuration, as one TOML file
 //! - [`sandbox`]: a complete instance on loopback
@@ -11,6 +12,7 @@
 //! Results go to standard output, as text or with `--json` as JSON; what went wrong goes to standard error with what,
 //! where and what was expected. Exit codes ([`failure::Failure`]): 0 done, 1 the answer is no, 2 unusable input.
 
+pub mod archive;
 pub mod config;
 pub mod failure;
 pub mod keys;
@@ -35,6 +37,7 @@ const EXAMPLES: &str = "\
 Examples:
   kiirtee verify message.asice --globalconf /var/lib/kiirtee/globalconf
   kiirtee log list --message-log /var/lib/kiirtee/proxy/messagelog
+  kiirtee archive verify /var/lib/kiirtee/proxy/archive
   kiirtee keys list --socket /run/kiirtee/signer.sock
   kiirtee config export --database /var/lib/kiirtee/server.db
   kiirtee sandbox up --dir /tmp/instance
@@ -50,6 +53,8 @@ enum Command {
     Verify(verify::Arguments),
     /// What is in a message log, and records of it as ASiC containers
     Log(log::Arguments),
+    /// Check archives of a message log
+    Archive(archive::Arguments),
     /// Tokens, keys, signing requests and certificates of a signer
     Keys(keys::Arguments),
     /// The server configuration of a security server
@@ -68,6 +73,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Verify(arguments) => verify::run(&arguments),
         Command::Log(arguments) => log::run(&arguments),
+        Command::Archive(arguments) => archive::run(&arguments),
         Command::Keys(arguments) => keys::run(arguments),
         Command::Config(arguments) => config::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(arguments),

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use protocol_signature::asic;
 use serde::Serialize;
 use storage::message_log::{
-    ContainerParts, Direction, LoggedRecord, MessageKind, MessageLogReader, RecordId, Records,
+    ContainerParts, Direction, LogKeys, LoggedRecord, MessageKind, MessageLogReader, RecordId, Records,
 };
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -24,6 +24,7 @@ Examples:
   kiirtee log list --last 20
   kiirtee log list --query-id 4894e35d-bf0f-44a6-867a-8e51f1daa7e0 --json
   kiirtee log get 1932834982348723 --out evidence/
+  kiirtee log get 1932834982348723 --keys /etc/kiirtee/message-log-keys
   kiirtee log get --query-id 4894e35d-bf0f-44a6-867a-8e51f1daa7e0";
 
 /// Arguments of `kiirtee log`.
@@ -38,6 +39,9 @@ pub struct Arguments {
         default_value = "/var/lib/kiirtee/proxy/messagelog"
     )]
     message_log: PathBuf,
+    /// The folder of the keys of an encrypted message log
+    #[arg(long, global = true, env = "KIIRTEE_MESSAGE_LOG_KEYS", value_name = "DIR")]
+    keys: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,
 }
@@ -100,7 +104,14 @@ impl Which {
 /// When the log cannot be read, or a record that was asked for is not there.
 pub fn run(arguments: &Arguments) -> Result<(), Failure> {
     let place = arguments.message_log.display();
-    let log = MessageLogReader::open_read_only(&arguments.message_log)
+    let keys = arguments
+        .keys
+        .as_deref()
+        .map(|folder| LogKeys::read(folder, None));
+    let keys = keys
+        .transpose()
+        .or_unusable(|| "read the keys of the message log".into())?;
+    let log = MessageLogReader::open_with_keys(&arguments.message_log, keys)
         .or_unusable(|| format!("open {place}; expected the message log of a proxy"))?;
     let records = log.records();
     match &arguments.command {

@@ -1,4 +1,7 @@
-//! What happens to logged messages beside the request path: time-stamping and cleaning (wire.md 4.2, 5.2, 4.6).
+//! What happens to logged messages beside the request path: time-stamping, archiving and cleaning (wire.md 4.2, 5.2,
+//! 4.6).
 
+pub mod archiving;
 pub mod cleaning;
+pub mod schedule;
 pub mod time_stamping;

@@ -58,6 +58,21 @@ pub struct SideMetrics {
     pub verification_cache_misses: Counter,
 }
 
+/// The series of archiving.
+#[derive(Debug)]
+pub struct ArchiveMetrics {
+    /// Records archived.
+    pub records_archived: Counter,
+    /// Rounds of archiving that failed.
+    pub failures: Counter,
+    /// Runs of the transfer command that failed.
+    pub transfer_failures: Counter,
+    /// Time-stamped records in no archive, as of the last round.
+    pub records_waiting: Gauge,
+    /// Unix time of the last round that succeeded.
+    pub last_archive: Gauge<f64, AtomicU64>,
+}
+
 /// Everything that the proxy counts.
 #[derive(Debug)]
 pub struct Metrics {
@@ -84,6 +99,8 @@ pub struct Metrics {
     pub global_configuration_expires: Gauge<f64, AtomicU64>,
     /// Bytes of messages that wait for their verdict, in memory and in spool files.
     pub spool_bytes: Gauge,
+    /// The archive.
+    pub archive: ArchiveMetrics,
 }
 
 impl Default for Metrics {
@@ -143,6 +160,7 @@ impl Metrics {
                 "spool_bytes",
                 "Bytes of messages that wait for their verdict",
             ),
+            archive: archive(&mut registry),
             registry,
         }
     }
@@ -210,6 +228,28 @@ fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
             verification_cache_misses: verifications.get_or_create_owned(&outcome("verified")),
         }
     })
+}
+
+fn archive(registry: &mut Registry) -> ArchiveMetrics {
+    ArchiveMetrics {
+        records_archived: counter(registry, "records_archived", "Records written into archives"),
+        failures: counter(registry, "archive_failures", "Failed rounds of archiving"),
+        transfer_failures: counter(
+            registry,
+            "archive_transfer_failures",
+            "Failed runs of the archive transfer command",
+        ),
+        records_waiting: gauge(
+            registry,
+            "records_to_archive",
+            "Time-stamped records in no archive, as of the last round",
+        ),
+        last_archive: seconds(
+            registry,
+            "last_archive",
+            "When the last round of archiving succeeded",
+        ),
+    }
 }
 
 fn counter(registry: &mut Registry, name: &str, help: &str) -> Counter {

@@ -10,7 +10,7 @@ mod message_log;
 mod own;
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use settings::parameter::Process;
@@ -21,7 +21,7 @@ use crate::server_proxy::version;
 pub use body_logging::BodyLogging;
 pub use exchange::ProxySettings;
 pub use limits::AntiDosSettings;
-pub use message_log::{ArchiveGrouping, MessageLogSettings};
+pub use message_log::MessageLogSettings;
 pub use own::OwnSettings;
 
 /// Version told to peers in `x-proxy-version`; the reference release whose wire behaviour is ours (wire.md 2.1).
@@ -57,6 +57,13 @@ impl Settings {
     pub fn health_check(&self) -> Option<SocketAddr> {
         let (interface, port) = (self.proxy.health_check_interface, self.proxy.health_check_port);
         (port > 0).then(|| SocketAddr::new(interface, port))
+    }
+
+    /// Where archive files go.
+    #[must_use]
+    pub fn archive_dir(&self) -> PathBuf {
+        let path = self.message_log.archive_path.clone();
+        path.unwrap_or_else(|| self.kiirtee.data_dir.join("archive"))
     }
 
     /// Reads and checks the settings file; `preset` wins over what the file names. What the file says in vain is

@@ -8,14 +8,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use protocol_pki::certificate::{Certificate, CertificateError};
-use storage::message_log::{MessageLog, OpenError};
+use storage::message_log::{KeyError, LogKeys, MessageLog, OpenError};
 use storage::server_configuration::{ConfigurationError, ServerConfiguration};
 use storage::time_stamping::Rules;
 
 use crate::admin::{Admin, HealthCheck};
 use crate::client_proxy::ClientProxy;
 use crate::http::{Handler, NO_LIMIT, ServerSettings, serve_connection};
-use crate::message_log::{cleaning, time_stamping};
+use crate::message_log::{archiving, cleaning, time_stamping};
 use crate::metrics::Metrics;
 use crate::net::tls::providers::{NoSuite, Offer, Providers};
 use crate::net::tls::{HandshakePool, handshake};
@@ -52,9 +52,20 @@ pub enum StartError {
     /// The message log can't be opened.
     #[error("message log: {0}")]
     MessageLog(#[from] OpenError),
+    /// The keys of the message log can't be used.
+    #[error(transparent)]
+    MessageLogKeys(#[from] KeyError),
+    /// The message log shall be encrypted, but a setting for that is absent.
+    #[error(
+        "message-log.{0} is absent: it is needed because message-log.messagelog-encryption-enabled is set"
+    )]
+    NoKeys(&'static str),
     /// The server configuration can't be opened.
     #[error("server configuration: {0}")]
     ServerConfiguration(#[from] ConfigurationError),
+    /// Archiving can't begin.
+    #[error(transparent)]
+    Archiving(#[from] archiving::ArchivingError),
     /// The internal certificate can't be read.
     #[error("internal TLS certificate {path}: {source}")]
     Certificate {
@@ -94,10 +105,12 @@ pub fn run(settings: Settings) -> Result<(), StartError> {
     let watching = snapshot.spawn("snapshot", move |stop| watcher.run(stop));
     watching.map_err(io_error("snapshot"))?;
     let time_stamping = time_stamping::start(&process, stamp_requests).map_err(io_error("time-stamping"))?;
+    let archiving = archiving::start(&process)?;
     let cleaning = cleaning::start(&process).map_err(io_error("cleaning"))?;
     serve(&process)?;
     snapshot.stop(STOP_PATIENCE);
     cleaning.stop(STOP_PATIENCE);
+    archiving.stop(STOP_PATIENCE);
     time_stamping.stop(STOP_PATIENCE);
     tracing::info!("stopped");
     Ok(())
@@ -124,6 +137,7 @@ fn process(
     };
     let log_settings = storage::message_log::Settings {
         time_stamping,
+        keys: log_keys(settings)?,
         ..Default::default()
     };
     Ok(Process {
@@ -137,6 +151,24 @@ fn process(
         settings: Arc::clone(settings),
         time_stamper,
     })
+}
+
+/// The keys of an encrypted message log. They are read without encryption too, where there are some: old records may
+/// need them.
+fn log_keys(settings: &Settings) -> Result<Option<Arc<LogKeys>>, StartError> {
+    let log = &settings.message_log;
+    let (folder, current) = match (&log.messagelog_keystore, &log.messagelog_key_id) {
+        (None, _) if log.messagelog_encryption_enabled => {
+            return Err(StartError::NoKeys("messagelog-keystore"));
+        }
+        (_, None) if log.messagelog_encryption_enabled => {
+            return Err(StartError::NoKeys("messagelog-key-id"));
+        }
+        (None, _) => return Ok(None),
+        (Some(folder), current) => (folder, current.as_deref()),
+    };
+    let current = current.filter(|_| log.messagelog_encryption_enabled);
+    Ok(Some(Arc::new(LogKeys::read(folder, current)?)))
 }
 
 /// A watcher that has looked once, so that the first request finds what there is.

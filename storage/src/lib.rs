@@ -41,6 +41,7 @@
 //! One SQLite file in WAL mode. `PRAGMA user_version` is the version of the schema (`schema::VERSION`), any other is
 //! refused; `PRAGMA application_id` tells the file from other SQLite files. The tables are in `schema.sql`.
 
+pub mod archive;
 pub mod message_log;
 pub mod server_configuration;
 pub mod time_stamping;

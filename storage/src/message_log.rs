@@ -7,9 +7,12 @@
 //! **Invariant:** a receipt is made in one place, after a write with sync succeeded. After a failed write none is
 //! ever made again by this instance.
 
+mod archiving;
 mod body;
 mod codec;
 mod columns;
+mod container;
+mod encryption;
 mod error;
 mod figures;
 mod id;
@@ -20,8 +23,11 @@ mod record;
 mod records;
 mod retention;
 mod shared_signatures;
+mod upgrade;
 mod writer;
 
+#[cfg(test)]
+mod encrypted_tests;
 #[cfg(test)]
 mod tests;
 
@@ -33,8 +39,12 @@ use std::thread::JoinHandle;
 use rocksdb::DB;
 use time::OffsetDateTime;
 
+pub use archiving::{ArchiveLink, PreparedArchive};
 pub use body::{Body, BodyWriter, CHUNK};
 pub use codec::{CodecError, MAX_KEY_FIELD};
+pub use container::{container_name, escape};
+pub use encryption::key_check::KeyMismatch;
+pub use encryption::{KeyError, LogKeys, MAX_KEY_ID, SealError};
 pub use error::{DatabaseError, LogError, OpenError, ReadError};
 pub use figures::Figures;
 pub use id::RecordId;
@@ -45,15 +55,16 @@ pub use record::{
     SignatureEvidence, SignatureRef, TimeStampEvidence,
 };
 pub use records::Records;
-pub use retention::{CleanError, Cleaned};
+pub use retention::{CleanError, Cleaned, Unarchived};
 
 use crate::time_stamping::{Policy, Rules};
+use encryption::Content;
 use figures::Counters;
 use id::{Sequence, from_micros, micros};
-use writer::{Change, Job, NOT_FAILING, Writer};
+use writer::{Appended, Change, Job, NOT_FAILING, Writer};
 
 /// Version of the format that is on the crate's page.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// Records that may wait for the disk; the next one is refused with [`LogError::Overloaded`].
 pub const DEFAULT_QUEUE: usize = 4096;
@@ -62,12 +73,14 @@ pub const DEFAULT_QUEUE: usize = 4096;
 const CHUNK_QUEUE: usize = 64;
 
 /// How a log is opened.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Records that may wait for the disk, [`DEFAULT_QUEUE`].
     pub queue: usize,
     /// When messages are refused because time-stamping fails.
     pub time_stamping: Rules,
+    /// Keys of an encrypted log; `None`: nothing is encrypted.
+    pub keys: Option<Arc<LogKeys>>,
 }
 
 impl Default for Settings {
@@ -75,6 +88,7 @@ impl Default for Settings {
         Self {
             queue: DEFAULT_QUEUE,
             time_stamping: Rules::default(),
+            keys: None,
         }
     }
 }
@@ -125,6 +139,11 @@ impl MessageLog {
         writer::remove_bodies(&db, &abandoned).map_err(failed)?;
         let next_body = meta::next_body(&db).map_err(failed)?;
         let last_id = meta::last_id(&db).map_err(failed)?;
+        let fits = encryption::key_check::check(&db, settings.keys.as_deref(), last_id).map_err(failed)?;
+        fits.map_err(|source| OpenError::Keys {
+            directory: directory.into(),
+            source,
+        })?;
         let failing_since = meta::failing_since(&db).map_err(failed)?.unwrap_or(NOT_FAILING);
 
         let db = Arc::new(db);
@@ -149,7 +168,10 @@ impl MessageLog {
         let inner = Inner {
             jobs: Some(jobs),
             chunks,
-            records: Records { db },
+            records: Records {
+                db,
+                keys: settings.keys,
+            },
             thread: Some(thread),
             rules: settings.time_stamping,
             provider_configured: AtomicBool::new(false),
@@ -174,8 +196,27 @@ impl MessageLog {
             let _ = reply.send(Err(refused));
             return answer;
         }
-        self.hand_over(Job::Append(Box::new(record), reply));
+        match self.sealed(record) {
+            Ok(appended) => self.hand_over(Job::Append(Box::new(appended), reply)),
+            Err(problem) => drop(reply.send(Err(problem))),
+        }
         answer
+    }
+
+    /// Encrypts the message, if the log is encrypted, on the caller's thread: the writer serves all.
+    fn sealed(&self, mut record: Record) -> Result<Appended, LogError> {
+        let keys = self.inner.records.keys.as_deref();
+        let Some(key) = keys.and_then(LogKeys::new_value).transpose()? else {
+            return Ok(Appended {
+                record,
+                message_seal: None,
+            });
+        };
+        record.message = key.seal(Content::Message, &record.message)?;
+        Ok(Appended {
+            record,
+            message_seal: Some(key.seal_of().clone()),
+        })
     }
 
     fn check(&self, record: &Record) -> Result<(), LogError> {
@@ -204,7 +245,8 @@ impl MessageLog {
     #[must_use]
     pub fn body_writer(&self) -> BodyWriter {
         let id = self.inner.next_body.fetch_add(1, Ordering::Relaxed);
-        BodyWriter::new(id, self.inner.chunks.clone())
+        let key = self.inner.records.keys.as_deref().and_then(LogKeys::new_value);
+        BodyWriter::new(id, self.inner.chunks.clone(), key)
     }
 
     /// Reading.
@@ -275,10 +317,14 @@ impl MessageLog {
     /// # Errors
     /// [`MarkError::NotPending`] if the record has a time-stamp or does not exist.
     pub fn mark_time_stamped(&self, id: RecordId, signature: Vec<u8>) -> Result<(), MarkError> {
-        if !self.records().is_pending(id)? {
+        let Some(signed) = self.records().waits_with(id)? else {
             return Err(MarkError::NotPending { id });
-        }
-        Ok(self.change(Change::StampSingle { id, signature })?)
+        };
+        Ok(self.change(Change::StampSingle {
+            id,
+            signed,
+            signature,
+        })?)
     }
 
     /// Records were time-stamped together at `now`: the token and hash chain result are stored once, each record gets
@@ -295,8 +341,8 @@ impl MessageLog {
         } = stamp;
         let mut records = Vec::with_capacity(all.len());
         for (id, chain) in all {
-            if self.records().is_pending(id)? {
-                records.push((id, chain));
+            if let Some(signed) = self.records().waits_with(id)? {
+                records.push((id, signed, chain));
             }
         }
         Ok(self.change(Change::StampBatch {

@@ -23,3 +23,4 @@ pub mod hash_chain;
 pub mod time_stamp;
 pub mod verify;
 mod xml;
+pub mod zip_stream;

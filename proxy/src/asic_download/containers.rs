@@ -2,12 +2,11 @@
 
 use std::io::{self, Write};
 
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use protocol_signature::asic::{self, Contents, Writer};
-use storage::message_log::{Direction, LoggedRecord, ReadError, RecordId, Records, TimeStampEvidence};
+use protocol_signature::asic;
+use protocol_signature::zip_stream::{Level, ZipStream};
+use storage::message_log::{Direction, ReadError, RecordId, Records, container_name, escape};
 use time::OffsetDateTime;
-use zip::write::{SimpleFileOptions, StreamWriter};
-use zip::{CompressionMethod, DateTime, ZipWriter};
+use zip::DateTime;
 
 use super::DownloadError;
 use super::query::{AsicQuery, QueryError};
@@ -16,15 +15,6 @@ use crate::process::Process;
 
 /// Media type of a zip file.
 pub(super) const ZIP: &str = "application/zip";
-/// Characters of the query id in the name of a container.
-const MAX_QUERY_ID: usize = 226;
-/// What `java.net.URLEncoder` leaves as it is; it writes a space as `+`.
-const UNESCAPED: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'.')
-    .remove(b'-')
-    .remove(b'*')
-    .remove(b'_')
-    .remove(b' ');
 
 /// Finds what is asked for, has it time-stamped if need be, and writes it.
 ///
@@ -49,7 +39,7 @@ pub fn write(process: &Process, query: &AsicQuery, out: Output) -> Result<(), Do
         return Err(QueryError::UniqueWithoutDirection.into());
     }
     let first = records.first().ok_or(DownloadError::NotFound)?;
-    write_one(log, query, *first, out)
+    write_one(log, *first, out)
 }
 
 /// The records of the exchange, oldest first; at least one.
@@ -82,15 +72,15 @@ fn waiting(log: &Records, records: &[RecordId]) -> Result<Vec<RecordId>, ReadErr
     Ok(waiting)
 }
 
-fn write_one(log: &Records, query: &AsicQuery, id: RecordId, out: Output) -> Result<(), DownloadError> {
+fn write_one(log: &Records, id: RecordId, out: Output) -> Result<(), DownloadError> {
     let record = log.get(id)?.ok_or(DownloadError::NotFound)?;
-    let name = container_name(query, &record);
+    let name = container_name(&record);
     let start = Start {
         media_type: asic::MIME_TYPE,
         disposition: format!("attachment; filename=\"{name}\""),
     };
     out.send(start, |mut writer| {
-        write_container(log, &record, &mut writer)?;
+        log.write_container(&record, &mut writer)?;
         Ok(writer)
     });
     Ok(())
@@ -107,99 +97,23 @@ fn write_zip(log: &Records, query: &AsicQuery, records: &[RecordId], out: Output
         disposition: format!("attachment; filename=\"{name}\""),
     };
     out.send(start, |writer| {
-        let mut zip = ZipWriter::new_stream(writer);
+        let mut zip = ZipStream::new(writer);
         for id in records {
-            add(&mut zip, log, query, *id)?;
+            add(&mut zip, log, *id)?;
         }
-        Ok(zip.finish()?.into_inner())
+        zip.finish("")
     });
 }
 
-/// Containers are compressed inside, so the zip file about them hardly is: deflate at its lowest level, which readers
-/// of streams understand where they do not understand stored entries of unknown length. (The reference deflates at level
-/// 0, which the library does not offer; nobody can tell from the content.)
-fn add<W: Write>(
-    zip: &mut ZipWriter<StreamWriter<W>>,
-    log: &Records,
-    query: &AsicQuery,
-    id: RecordId,
-) -> io::Result<()> {
+/// Containers are compressed inside, so the zip file about them is not (deflate at level 0, as the reference's).
+fn add<W: Write>(zip: &mut ZipStream<W>, log: &Records, id: RecordId) -> io::Result<()> {
     // Cleaned meanwhile: not an error of the others.
     let Some(record) = log.get(id).map_err(io::Error::other)? else {
         return Ok(());
     };
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(1))
-        .last_modified_time(zip_time(record.time));
-    zip.start_file(container_name(query, &record), options)?;
-    write_container(log, &record, zip)
-}
-
-/// Writes the container of a record; its body streams.
-fn write_container(log: &Records, record: &LoggedRecord, out: impl Write) -> io::Result<()> {
-    let evidence = log.signature(record.signature).map_err(io::Error::other)?;
-    let stamp = log.time_stamp(record.id).map_err(io::Error::other)?;
-    let (signature, time_stamp) = match &stamp {
-        Some(TimeStampEvidence::Single { signature }) => (signature, None),
-        Some(TimeStampEvidence::Batch {
-            token,
-            hash_chain_result,
-            hash_chain,
-        }) => {
-            let stamp = asic::BatchTimeStamp {
-                result: hash_chain_result,
-                chain: hash_chain,
-                token,
-            };
-            (&evidence.signature, Some(stamp))
-        }
-        None => (&evidence.signature, None),
-    };
-    let hash_chain = evidence
-        .hash_chain_result
-        .as_deref()
-        .zip(record.hash_chain.as_deref());
-    let contents = Contents {
-        message: &record.message,
-        signature,
-        hash_chain,
-        time_stamp,
-        attachments: usize::from(record.body.is_some()),
-    };
-    let mut writer = Writer::new(out, &contents, record.time)?;
-    if record.body.is_some() {
-        writer.attachment(&mut log.body_reader(record))?;
-    }
-    writer.finish()?;
-    Ok(())
-}
-
-fn container_name(query: &AsicQuery, record: &LoggedRecord) -> String {
-    let escaped = escape(&query.query_id);
-    let query_id = escaped.get(..MAX_QUERY_ID).unwrap_or(&escaped);
-    let direction = match record.direction {
-        Direction::Request => "request",
-        Direction::Response => "response",
-    };
-    format!("{query_id}-{direction}-{}.asice", base32(record.id.get()))
-}
-
-/// As `application/x-www-form-urlencoded` has it; ASCII, without quotes and slashes.
-pub(super) fn escape(text: &str) -> String {
-    utf8_percent_encode(text, UNESCAPED).to_string().replace(' ', "+")
-}
-
-/// Digits `0` to `9`, `a` to `v`, without leading zeros.
-fn base32(number: u64) -> String {
-    const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
-    let length = number.checked_ilog2().map_or(1, |bits| bits / 5 + 1);
-    let digit = |place: u32| {
-        DIGITS
-            .get(usize::try_from(number >> (place * 5) & 31).unwrap_or(0))
-            .copied()
-    };
-    (0..length).rev().filter_map(digit).map(char::from).collect()
+    let mut entry = zip.entry(&container_name(&record), record.time, Level::Zero)?;
+    log.write_container(&record, &mut entry)?;
+    entry.finish()
 }
 
 pub(super) fn zip_time(at: OffsetDateTime) -> DateTime {
@@ -213,18 +127,4 @@ pub(super) fn zip_time(at: OffsetDateTime) -> DateTime {
         at.second(),
     )
     .unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_those_of_the_reference() {
-        assert_eq!(base32(0), "0");
-        assert_eq!(base32(31), "v");
-        assert_eq!(base32(32), "10");
-        assert_eq!(base32(u64::MAX), "fvvvvvvvvvvvv");
-        assert_eq!(escape("a b/c\"*-_.ä"), "a+b%2Fc%22*-_.%C3%A4");
-    }
 }

@@ -2,18 +2,12 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
-use storage::message_log::{CleanError, Cleaned, MessageLog};
+use storage::message_log::{CleanError, Cleaned, MessageLog, Unarchived};
 use time::OffsetDateTime;
 
 use super::time_stamping::Background;
 use crate::process::Process;
-
-/// When the first cleaning is: not while the server is starting.
-pub const FIRST: Duration = Duration::from_secs(5 * 60);
-/// How often the log is cleaned.
-pub const INTERVAL: Duration = Duration::from_secs(12 * 3600);
 
 /// Starts cleaning. `keep_records_for_days = 0` keeps all records for ever, and starts nothing.
 ///
@@ -28,22 +22,34 @@ pub fn start(process: &Arc<Process>) -> io::Result<Background> {
     }
     let process = Arc::clone(process);
     background.spawn("message-log-cleaning", move |stop| {
-        let mut wait = FIRST;
-        while stop.sleep(wait) {
-            wait = INTERVAL;
-            tell(days, clean(&process.log, days, OffsetDateTime::now_utc()));
+        let settings = &process.settings.message_log;
+        let unarchived = if process.settings.kiirtee.archiving {
+            Unarchived::Keep
+        } else {
+            Unarchived::Remove
+        };
+        while settings.clean_interval.sleep(stop) {
+            tell(
+                days,
+                clean(&process.log, days, OffsetDateTime::now_utc(), unarchived),
+            );
         }
     })?;
     Ok(background)
 }
 
-/// Removes the time-stamped records that are older than so many days at `now`.
+/// Removes the time-stamped records that are older than so many days at `now`, those that are in no archive as told.
 ///
 /// # Errors
 /// [`CleanError`]; what was removed stays removed.
-pub fn clean(log: &MessageLog, days: u32, now: OffsetDateTime) -> Result<Cleaned, CleanError> {
+pub fn clean(
+    log: &MessageLog,
+    days: u32,
+    now: OffsetDateTime,
+    unarchived: Unarchived,
+) -> Result<Cleaned, CleanError> {
     let before = now.checked_sub(time::Duration::days(days.into()));
-    before.map_or_else(|| Ok(Cleaned::default()), |before| log.clean(before))
+    before.map_or_else(|| Ok(Cleaned::default()), |before| log.clean(before, unarchived))
 }
 
 fn tell(days: u32, result: Result<Cleaned, CleanError>) {
@@ -51,16 +57,19 @@ fn tell(days: u32, result: Result<Cleaned, CleanError>) {
         Ok(Cleaned {
             removed,
             kept_pending: 0,
+            kept_unarchived: 0,
         }) => tracing::info!(removed, days, "message log cleaned"),
         Ok(Cleaned {
             removed,
             kept_pending,
+            kept_unarchived,
         }) => {
             tracing::warn!(
                 removed,
                 kept_pending,
+                kept_unarchived,
                 days,
-                "message log cleaned; old records still wait for time-stamps"
+                "message log cleaned; old records still wait for time-stamps or the archive"
             );
         }
         Err(error) => tracing::error!(%error, days, "message log can't be cleaned"),

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use settings::duration::{millis_or_none, seconds};
+use storage::archive::{DigestAlgorithm, Grouping};
+
+use crate::message_log::schedule::Schedule;
 
 /// The message log; the table of the crate `settings` says what each means.
 #[derive(Debug, Clone, Deserialize)]
@@ -42,13 +45,16 @@ pub struct MessageLogSettings {
     /// Waiting for its answer; none = for ever.
     #[serde(with = "millis_or_none")]
     pub timestamper_client_read_timeout: Option<Duration>,
-    /// Days that records are kept after they were archived.
+    /// Digests that link archives.
+    pub hash_algo_id: DigestAlgorithm,
+    /// Days that records are kept after they were logged; they go only when they are time-stamped and, where there is
+    /// archiving, archived. 0 = for ever.
     #[serde(rename = "keep-records-for")]
     pub keep_records_for_days: u32,
     /// When records are archived (Quartz cron).
-    pub archive_interval: String,
+    pub archive_interval: Schedule,
     /// When archived records are removed (Quartz cron).
-    pub clean_interval: String,
+    pub clean_interval: Schedule,
     /// Folder of the archives; none = `archive` in the data folder.
     pub archive_path: Option<PathBuf>,
     /// Bytes after which an archive is finished.
@@ -58,12 +64,12 @@ pub struct MessageLogSettings {
     /// Records removed at a time.
     pub clean_transaction_batch: usize,
     /// What has archives of its own.
-    pub archive_grouping: ArchiveGrouping,
+    pub archive_grouping: Grouping,
     /// Shell command run after archiving.
     pub archive_transfer_command: Option<String>,
     /// Whether archives are encrypted with OpenPGP.
     pub archive_encryption_enabled: bool,
-    /// Folder of the OpenPGP keys.
+    /// Folder of OpenPGP public keys.
     pub archive_gpg_home_directory: PathBuf,
     /// File that says which member's archives are for which key.
     pub archive_encryption_keys_config: Option<PathBuf>,
@@ -71,24 +77,10 @@ pub struct MessageLogSettings {
     pub archive_default_encryption_key: Option<String>,
     /// Whether messages are encrypted in the log.
     pub messagelog_encryption_enabled: bool,
-    /// PKCS #12 file with the keys for that.
+    /// Folder of the keys for that, `<id>.key`.
     pub messagelog_keystore: Option<PathBuf>,
-    /// Its password.
-    pub messagelog_keystore_password: Option<String>,
     /// The key that new messages are encrypted with.
     pub messagelog_key_id: Option<String>,
-}
-
-/// What has archives of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ArchiveGrouping {
-    /// Nothing: one sequence of archives.
-    None,
-    /// Each member.
-    Member,
-    /// Each subsystem.
-    Subsystem,
 }
 
 impl MessageLogSettings {

@@ -31,6 +31,8 @@ pub struct OwnSettings {
     pub spool_bytes: u64,
     /// Seconds that running exchanges may go on after SIGTERM.
     pub drain_seconds: u64,
+    /// Whether records are archived.
+    pub archiving: bool,
     /// Seconds between rounds of time-stamping, instead of the global configuration's; for sandboxes.
     pub timestamp_interval_override: Option<u64>,
 }

@@ -59,10 +59,14 @@ pub(super) const TABLE: &[Parameter] = &[
     number("timestamper-client-read-timeout", 60_000, MS).means("time for its answer; 0 = for ever"),
     text("timestamping-prioritization-strategy", Kind::Text, Value::Text("NONE"))
         .fixed("time-stamping services are tried in the order of the server configuration"),
-    text("hash-algo-id", Kind::Text, Value::Text("SHA-512"))
-        .defined_in(INI)
-        .fixed("records and archives are hashed with SHA-512"),
-    number("keep-records-for", 30, (0, MOST, "days")).means("how long records are kept after they were archived"),
+    text(
+        "hash-algo-id",
+        Kind::Choice(&["SHA-512", "SHA-384", "SHA-256"]),
+        Value::Text("SHA-512"),
+    )
+    .defined_in(INI)
+    .means("digests that link archives; time-stamps are always made with SHA-512"),
+    number("keep-records-for", 30, (0, MOST, "days")).means("how long records are kept after they were logged; never removed before they are time-stamped and archived; 0 = for ever"),
     text("archive-interval", Kind::Text, Value::Text("0 0 0/6 1/1 * ? *"))
         .defined_in(INI)
         .means("when records are archived (Quartz cron)"),
@@ -89,15 +93,15 @@ pub(super) const TABLE: &[Parameter] = &[
         .defined_in(JAVA)
         .means("encrypt archives with OpenPGP"),
     text("archive-gpg-home-directory", Kind::Path, Value::Text("/etc/xroad/gpghome"))
-        .means("folder of the OpenPGP keys"),
+        .means("folder of exported OpenPGP public keys (`*.asc`, `*.gpg`, `*.pgp`, `*.pub`); no private key belongs there"),
     text("archive-encryption-keys-config", Kind::Path, Value::Unset)
         .means("file that says which member's archives are for which key"),
     text("archive-default-encryption-key", Kind::Text, Value::Unset)
-        .means("key for archives of members that the file does not name"),
+        .means("key for archives of members that the file does not name; unset = the only key in the folder"),
     switch("messagelog-encryption-enabled", false)
         .defined_in(JAVA)
         .means("encrypt messages in the message log"),
-    text("messagelog-keystore", Kind::Path, Value::Unset).means("PKCS #12 file with the keys for that"),
-    text("messagelog-keystore-password", Kind::Text, Value::Unset).means("its password"),
+    text("messagelog-keystore", Kind::Path, Value::Unset).means("folder of the keys for that: files `<id>.key` of 64 hexadecimal digits, mode 600"),
+    text("messagelog-keystore-password", Kind::Text, Value::Unset).fixed("keys are files that only the server can read"),
     text("messagelog-key-id", Kind::Text, Value::Unset).means("the key that new messages are encrypted with"),
 ];

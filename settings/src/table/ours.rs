@@ -53,6 +53,8 @@ pub(super) const TABLE: &[Parameter] = &[
     number("spool-bytes", 20 * 1024 * 1024 * 1024, (1, i64::MAX, "bytes"))
         .means("space for messages that wait for their verdict, in memory and on disk; what exceeds it is refused"),
     number("drain-seconds", 30, (0, MOST, "s")).means("how long running exchanges may go on after SIGTERM"),
+    Parameter::switch("kiirtee", "archiving", true)
+        .means("archive time-stamped records; without, they are removed unarchived when they are old enough"),
     Parameter::new("kiirtee", "timestamp-interval-override", Kind::Number(1, MOST), Value::Unset)
         .means("seconds between rounds of time-stamping instead of the global configuration's; for sandboxes"),
     // The configuration client.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use super::LogError;
+use super::encryption::{Content, Seal, SealError, ValueKey};
 
 /// Size of a stored chunk, and of what a body may have to travel with its record in one write.
 pub const CHUNK: usize = 64 << 10;
@@ -36,10 +37,16 @@ pub struct BodyWriter {
     sent: u32,
     length: u64,
     sending: bool,
+    /// Encrypts the chunks, if the log is encrypted; the error of making one is told with the next bytes.
+    key: Option<Result<Arc<ValueKey>, SealError>>,
 }
 
 impl BodyWriter {
-    pub(super) fn new(id: u64, chunks: flume::Sender<Chunk>) -> Self {
+    pub(super) fn new(
+        id: u64,
+        chunks: flume::Sender<Chunk>,
+        key: Option<Result<ValueKey, SealError>>,
+    ) -> Self {
         let state = Arc::new(BodyState { id });
         Self {
             state,
@@ -48,6 +55,7 @@ impl BodyWriter {
             sent: 0,
             length: 0,
             sending: false,
+            key: key.map(|key| key.map(Arc::new)),
         }
     }
 
@@ -62,7 +70,7 @@ impl BodyWriter {
         if self.sending {
             return Err(LogError::BodyIncomplete);
         }
-        for chunk in self.full_chunks(bytes) {
+        for chunk in self.full_chunks(bytes)? {
             self.sending = true;
             self.chunks
                 .send_async(chunk)
@@ -78,7 +86,7 @@ impl BodyWriter {
     /// # Errors
     /// [`LogError::Stopped`] if the log takes nothing any more.
     pub fn append_blocking(&mut self, bytes: Bytes) -> Result<(), LogError> {
-        for chunk in self.full_chunks(bytes) {
+        for chunk in self.full_chunks(bytes)? {
             self.chunks.send(chunk).map_err(|_| LogError::Stopped)?;
         }
         Ok(())
@@ -98,8 +106,13 @@ impl BodyWriter {
         if self.sending {
             return Err(LogError::BodyIncomplete);
         }
-        let last = self.buffer.freeze();
+        let key = self.key.transpose()?;
+        let mut last = self.buffer.freeze();
+        if let Some(key) = key.as_ref().filter(|_| !last.is_empty()) {
+            last = key.seal(Content::Chunk(self.sent), &last)?;
+        }
         Ok(Body {
+            seal: key.map(|key| key.seal_of().clone()),
             state: self.state,
             chunks: self.chunks,
             sent: self.sent,
@@ -109,7 +122,7 @@ impl BodyWriter {
     }
 
     /// Buffers what does not fill a chunk; a body of less than a chunk is never sent but goes with its record.
-    fn full_chunks(&mut self, bytes: Bytes) -> Vec<Chunk> {
+    fn full_chunks(&mut self, bytes: Bytes) -> Result<Vec<Chunk>, LogError> {
         self.length = self
             .length
             .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
@@ -120,25 +133,29 @@ impl BodyWriter {
             self.buffer.extend_from_slice(&rest.split_to(missing));
             if self.buffer.len() == CHUNK {
                 let full = self.buffer.split().freeze();
-                chunks.push(self.chunk(full));
+                chunks.push(self.chunk(full)?);
             }
         }
         while rest.len() >= CHUNK {
             let full = rest.split_to(CHUNK);
-            chunks.push(self.chunk(full));
+            chunks.push(self.chunk(full)?);
         }
         self.buffer.extend_from_slice(&rest);
-        chunks
+        Ok(chunks)
     }
 
-    fn chunk(&mut self, bytes: Bytes) -> Chunk {
+    fn chunk(&mut self, mut bytes: Bytes) -> Result<Chunk, LogError> {
         let number = self.sent;
+        if let Some(key) = self.key.as_ref() {
+            let key = key.as_ref().map_err(|error| *error)?;
+            bytes = key.seal(Content::Chunk(number), &bytes)?;
+        }
         self.sent = self.sent.saturating_add(1);
-        Chunk {
+        Ok(Chunk {
             body: Arc::clone(&self.state),
             number,
             bytes,
-        }
+        })
     }
 }
 
@@ -152,6 +169,8 @@ pub struct Body {
     pub(super) length: u64,
     /// What follows them, less than a chunk.
     pub(super) last: Bytes,
+    /// How chunks and rest are encrypted.
+    pub(super) seal: Option<Seal>,
 }
 
 impl Body {
@@ -172,7 +191,7 @@ mod tests {
 
     fn write(parts: &[usize]) -> (Vec<usize>, Body) {
         let (sender, receiver) = flume::unbounded();
-        let mut writer = BodyWriter::new(1, sender);
+        let mut writer = BodyWriter::new(1, sender, None);
         for part in parts {
             writer.append_blocking(Bytes::from(vec![7; *part])).unwrap();
         }
@@ -200,7 +219,7 @@ mod tests {
     #[test]
     fn a_cancelled_write_cannot_be_finished() {
         let (sender, _receiver) = flume::bounded(0);
-        let mut writer = BodyWriter::new(1, sender);
+        let mut writer = BodyWriter::new(1, sender, None);
         let mut context = std::task::Context::from_waker(std::task::Waker::noop());
         {
             let mut append = Box::pin(writer.append(Bytes::from(vec![0; CHUNK])));

@@ -2,12 +2,15 @@
 
 use protocol_message::identifier::{ClientId, ServiceId};
 
+use super::encryption::Seal;
 use super::id::{from_micros, micros};
 use super::record::{Direction, LoggedBody, LoggedRecord, MessageKind, Record};
-use super::{LogError, RecordId, SignatureRef};
+use super::{ArchiveLink, LogError, PreparedArchive, RecordId, SignatureRef};
 
-/// First byte of every value.
+/// First byte of every value but sealed records.
 const VALUE_VERSION: u8 = 1;
+/// First byte of a record of which the message or body is encrypted.
+const SEALED_RECORD: u8 = 2;
 
 /// Longest query id and longest part of an identifier, in bytes.
 pub const MAX_KEY_FIELD: usize = 65_535;
@@ -43,8 +46,12 @@ struct Encoder(Vec<u8>);
 
 impl Encoder {
     fn value(capacity: usize) -> Self {
+        Self::of_version(VALUE_VERSION, capacity)
+    }
+
+    fn of_version(version: u8, capacity: usize) -> Self {
         let mut bytes = Vec::with_capacity(capacity);
-        bytes.push(VALUE_VERSION);
+        bytes.push(version);
         Self(bytes)
     }
 
@@ -80,6 +87,12 @@ impl Encoder {
             None => self.u8(0),
             Some(value) => write(self.u8(1), value),
         }
+    }
+
+    fn seal(mut self, seal: &Seal) -> Self {
+        self = self.text(&seal.key);
+        self.0.extend_from_slice(&seal.salt);
+        self
     }
 
     fn client(self, client: &ClientId) -> Self {
@@ -143,6 +156,13 @@ impl<'a> Decoder<'a> {
         }
     }
 
+    fn seal(&mut self) -> Decoded<Seal> {
+        Ok(Seal {
+            key: self.text()?,
+            salt: self.array()?,
+        })
+    }
+
     fn client(&mut self) -> Decoded<ClientId> {
         Ok(ClientId {
             instance: self.text()?,
@@ -197,15 +217,20 @@ fn check(field: &'static str, length: usize, limit: usize) -> Result<(), LogErro
 
 /// Where a record refers to: set by the writer when it gives the record its id.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct References {
+pub(super) struct References<'a> {
     pub(super) signature: SignatureRef,
     pub(super) body: Option<LoggedBody>,
+    /// How the message in the record is encrypted.
+    pub(super) message_seal: Option<&'a Seal>,
 }
 
 /// The value in `record`.
-pub(super) fn encode_record(record: &Record, references: References) -> Vec<u8> {
+pub(super) fn encode_record(record: &Record, references: References<'_>) -> Vec<u8> {
+    let body_seal = record.body.as_ref().and_then(|body| body.seal.as_ref());
+    let sealed = references.message_seal.is_some() || body_seal.is_some();
+    let version = if sealed { SEALED_RECORD } else { VALUE_VERSION };
     let capacity = record.message.len() + record.hash_chain.as_ref().map_or(0, bytes::Bytes::len) + 512;
-    Encoder::value(capacity)
+    let encoder = Encoder::of_version(version, capacity)
         .u8(flags(record))
         .u64(micros(record.time).cast_unsigned())
         .text(&record.query_id)
@@ -221,9 +246,15 @@ pub(super) fn encode_record(record: &Record, references: References) -> Vec<u8> 
         .option(references.body, |encoder, body| {
             encoder.u64(body.id).u32(body.chunks).u64(body.length)
         })
-        .option(record.hash_chain.as_deref(), Encoder::bytes)
-        .bytes(&record.message)
-        .0
+        .option(record.hash_chain.as_deref(), Encoder::bytes);
+    let encoder = if sealed {
+        encoder
+            .option(references.message_seal, Encoder::seal)
+            .option(body_seal, Encoder::seal)
+    } else {
+        encoder
+    };
+    encoder.bytes(&record.message).0
 }
 
 fn flags(record: &Record) -> u8 {
@@ -236,7 +267,12 @@ fn flags(record: &Record) -> u8 {
 
 /// The record of a value in `record`.
 pub(super) fn decode_record(id: RecordId, value: &[u8]) -> Decoded<LoggedRecord> {
-    let mut decoder = Decoder::value(value)?;
+    let mut decoder = Decoder(value);
+    let sealed = match decoder.u8()? {
+        VALUE_VERSION => false,
+        SEALED_RECORD => true,
+        other => return Err(CodecError::Unknown(other)),
+    };
     let flags = decoder.u8()?;
     if flags & !KNOWN_FLAGS != 0 {
         return Err(CodecError::Unknown(flags));
@@ -269,9 +305,19 @@ pub(super) fn decode_record(id: RecordId, value: &[u8]) -> Decoded<LoggedRecord>
             })
         })?,
         hash_chain: decoder.option(Decoder::bytes)?,
+        message_seal: read_seal(&mut decoder, sealed)?,
+        body_seal: read_seal(&mut decoder, sealed)?,
         message: decoder.bytes()?,
     };
     decoder.end(record)
+}
+
+fn read_seal(decoder: &mut Decoder<'_>, sealed: bool) -> Decoded<Option<Seal>> {
+    if sealed {
+        decoder.option(Decoder::seal)
+    } else {
+        Ok(None)
+    }
 }
 
 /// The value in `signature`.
@@ -331,6 +377,91 @@ impl Stamp {
         };
         decoder.end(stamp)
     }
+}
+
+/// The value in `to_archive`: what of the record's shared parts must not be cleaned away before it is archived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ToArchive {
+    /// Key in `signature`.
+    pub(super) signature: SignatureRef,
+    /// Key in `time_stamp`, if the record was stamped with others.
+    pub(super) time_stamp: Option<RecordId>,
+}
+
+impl ToArchive {
+    pub(super) const fn new(signature: SignatureRef, stamp: &Stamp) -> Self {
+        let time_stamp = match stamp {
+            Stamp::Single(_) => None,
+            Stamp::Batch(shared, _) => Some(*shared),
+        };
+        Self {
+            signature,
+            time_stamp,
+        }
+    }
+
+    pub(super) fn encode(self) -> Vec<u8> {
+        Encoder::value(20)
+            .u64(self.signature.0.get())
+            .option(self.time_stamp.map(RecordId::get), Encoder::u64)
+            .0
+    }
+
+    pub(super) fn decode(value: &[u8]) -> Decoded<Self> {
+        let mut decoder = Decoder::value(value)?;
+        let waits = Self {
+            signature: SignatureRef(RecordId::new(decoder.u64()?)),
+            time_stamp: decoder.option(Decoder::u64)?.map(RecordId::new),
+        };
+        decoder.end(waits)
+    }
+}
+
+/// The value under an archive's key in `default`.
+pub(super) fn encode_link(link: &ArchiveLink) -> Vec<u8> {
+    Encoder::value(link.digest.len() + link.file.len() + 16)
+        .text(&link.digest)
+        .text(&link.file)
+        .0
+}
+
+pub(super) fn decode_link(value: &[u8]) -> Decoded<ArchiveLink> {
+    let mut decoder = Decoder::value(value)?;
+    let link = ArchiveLink {
+        digest: decoder.text()?,
+        file: decoder.text()?,
+    };
+    decoder.end(link)
+}
+
+/// The value of an archive that is complete but may not have its name yet; its group is in the key.
+pub(super) fn encode_prepared(archive: &PreparedArchive) -> Vec<u8> {
+    let encoder = Encoder::value(archive.records.len() * 8 + 512)
+        .text(&archive.temporary)
+        .text(&archive.link.digest)
+        .text(&archive.link.file)
+        .u32(u32::try_from(archive.records.len()).unwrap_or(u32::MAX));
+    let append = |encoder: Encoder, id: &RecordId| encoder.u64(id.get());
+    archive.records.iter().fold(encoder, append).0
+}
+
+pub(super) fn decode_prepared(group: &str, value: &[u8]) -> Decoded<PreparedArchive> {
+    let mut decoder = Decoder::value(value)?;
+    let temporary = decoder.text()?;
+    let link = ArchiveLink {
+        digest: decoder.text()?,
+        file: decoder.text()?,
+    };
+    let mut records = Vec::new();
+    for _ in 0..decoder.u32()? {
+        records.push(RecordId::new(decoder.u64()?));
+    }
+    decoder.end(PreparedArchive {
+        group: group.to_owned(),
+        temporary,
+        link,
+        records,
+    })
 }
 
 /// The value in `time_stamp`.
@@ -449,9 +580,12 @@ mod tests {
         fn reads_back_what_it_wrote(query_id in ".{0,40}", message: Vec<u8>, with_options: bool) {
             let record = record(&query_id, &message, with_options);
             let body = with_options.then_some(LoggedBody { length: 9, id: 7, chunks: 2 });
-            let references = References { signature: SignatureRef(RecordId::new(5)), body };
+            let seal = Seal { key: "k1".into(), salt: [7; 32] };
+            let message_seal = with_options.then_some(&seal);
+            let references = References { signature: SignatureRef(RecordId::new(5)), body, message_seal };
             let id = RecordId::new(6);
             let read = decode_record(id, &encode_record(&record, references)).unwrap();
+            prop_assert_eq!(read.message_seal.as_ref(), message_seal);
             prop_assert_eq!(read.query_id, record.query_id);
             prop_assert_eq!(read.client, record.client);
             prop_assert_eq!(read.service, record.service);
@@ -468,6 +602,9 @@ mod tests {
                 *first = VALUE_VERSION;
             }
             let _ = decode_record(RecordId::MIN, &value);
+            let _ = decode_prepared("", &value);
+            let _ = decode_link(&value);
+            let _ = ToArchive::decode(&value);
             let _ = decode_signature(&value);
             let _ = decode_time_stamp(&value);
             let _ = Stamp::decode(&value);
@@ -475,7 +612,7 @@ mod tests {
 
         #[test]
         fn refuses_a_value_cut_short_or_made_longer(cut in 0_usize..100) {
-            let references = References { signature: SignatureRef(RecordId::MIN), body: None };
+            let references = References { signature: SignatureRef(RecordId::MIN), body: None, message_seal: None };
             let mut value = encode_record(&record("q", b"message", true), references);
             let whole = value.len();
             prop_assert!(decode_record(RecordId::MIN, &value[..cut.min(whole - 1)]).is_err());

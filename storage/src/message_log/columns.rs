@@ -34,10 +34,11 @@ pub(super) enum Column {
     Pending,
     Stamp,
     TimeStamp,
+    ToArchive,
 }
 
 impl Column {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Meta,
         Self::Record,
         Self::Signature,
@@ -46,6 +47,7 @@ impl Column {
         Self::Pending,
         Self::Stamp,
         Self::TimeStamp,
+        Self::ToArchive,
     ];
 
     pub(super) const fn name(self) -> &'static str {
@@ -58,6 +60,7 @@ impl Column {
             Self::Pending => "pending",
             Self::Stamp => "stamp",
             Self::TimeStamp => "time_stamp",
+            Self::ToArchive => "to_archive",
         }
     }
 

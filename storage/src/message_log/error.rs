@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::RecordId;
+use super::encryption::SealError;
+use super::encryption::key_check::KeyMismatch;
 use crate::time_stamping::Refusal;
 
 /// Why a record was not logged. The exchange must fail; nothing was acknowledged.
@@ -36,6 +38,9 @@ pub enum LogError {
     /// The future of [`BodyWriter::append`](super::BodyWriter::append) was dropped before it was done.
     #[error("a part of the body was not written because writing it was cancelled")]
     BodyIncomplete,
+    /// The message or body cannot be encrypted.
+    #[error("the message cannot be encrypted for the message log")]
+    Encryption(#[from] SealError),
     /// RocksDB did not write. Final: see [`LogError::Stopped`].
     #[error("the message log cannot be written")]
     Write(#[source] Arc<DatabaseError>),
@@ -85,6 +90,15 @@ pub enum OpenError {
         /// What is damaged.
         #[source]
         source: ReadError,
+    },
+    /// The keys given are not those of the log.
+    #[error("the message log in {} is encrypted: {source}", directory.display())]
+    Keys {
+        /// Which directory.
+        directory: PathBuf,
+        /// Which key.
+        #[source]
+        source: KeyMismatch,
     },
     /// The writer thread cannot be started, or the temporary directory of a reader cannot be made.
     #[error("cannot open the message log in {}", directory.display())]
@@ -138,6 +152,26 @@ pub enum ReadError {
         /// Of which record.
         id: RecordId,
     },
+    /// A message or body is encrypted with a key that was not given.
+    #[error("{what} of record {id} is encrypted with the key {key:?}, which was not given")]
+    Locked {
+        /// Which part.
+        what: &'static str,
+        /// Of which record.
+        id: RecordId,
+        /// Id of the key.
+        key: String,
+    },
+    /// A message or body was not encrypted with the key given, or was changed.
+    #[error("{what} of record {id} cannot be decrypted with the key {key:?}: another key, or it was changed")]
+    NotDecrypted {
+        /// Which part.
+        what: &'static str,
+        /// Of which record.
+        id: RecordId,
+        /// Id of the key.
+        key: String,
+    },
     /// The body is larger than the caller wants to hold.
     #[error("the body of record {id} has {length} bytes, more than the {limit} asked for")]
     BodyTooLarge {
@@ -147,6 +181,14 @@ pub enum ReadError {
         length: u64,
         /// The caller's limit.
         limit: u64,
+    },
+    /// What the log keeps of a group's archives does not follow the format.
+    #[error("the entry of the archives of group {group:?} is damaged: {problem}")]
+    DamagedArchive {
+        /// Which group; empty: no grouping.
+        group: String,
+        /// What is wrong with it.
+        problem: super::codec::CodecError,
     },
     /// A key of a column family does not follow the format.
     #[error("a key of {column} is damaged")]

@@ -7,13 +7,14 @@ use rocksdb::{DB, Direction, IteratorMode, WriteOptions};
 use super::codec;
 use super::columns::Column;
 use super::id::RecordId;
-use super::{DatabaseError, FORMAT_VERSION, OpenError};
+use super::{DatabaseError, FORMAT_VERSION, OpenError, upgrade};
 
 const FORMAT: &[u8] = b"format";
 pub(super) const LAST_ID: &[u8] = b"last_id";
 pub(super) const FAILING_SINCE: &[u8] = b"failing_since";
 
-/// Refuses a log of another format; `create`: a log without any record or version is new and gets this one.
+/// Refuses a log of another format; `create`: a log of format 1 is made one of this format, and a log without any
+/// record or version is new and gets this one.
 pub(super) fn check_format(db: &DB, directory: &Path, create: bool) -> Result<(), OpenError> {
     let refuse = |found: String| OpenError::Format {
         directory: directory.into(),
@@ -23,6 +24,10 @@ pub(super) fn check_format(db: &DB, directory: &Path, create: bool) -> Result<()
     match get(db, FORMAT).map_err(|source| database(directory, source))? {
         Some(value) => match <[u8; 4]>::try_from(value.as_slice()).map(u32::from_le_bytes) {
             Ok(FORMAT_VERSION) => Ok(()),
+            Ok(1) if create => upgrade::from_1(db).map_err(|source| OpenError::Damaged {
+                directory: directory.into(),
+                source,
+            }),
             Ok(other) => Err(refuse(other.to_string())),
             Err(_) => Err(refuse(format!("of {} bytes", value.len()))),
         },
@@ -37,7 +42,7 @@ fn is_new(db: &DB) -> Result<bool, DatabaseError> {
     Ok(last_key(db, Column::Record)?.is_none())
 }
 
-fn write_format(db: &DB) -> Result<(), DatabaseError> {
+pub(super) fn write_format(db: &DB) -> Result<(), DatabaseError> {
     let mut options = WriteOptions::default();
     options.set_sync(true);
     db.put_cf_opt(

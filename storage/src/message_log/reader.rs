@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use rocksdb::DB;
 
-use super::{OpenError, ReadError, Records, columns, meta};
+use super::{LogKeys, OpenError, ReadError, Records, columns, meta};
 
 /// A view of a log that another process may be writing: RocksDB's secondary instance. It takes no lock and changes
 /// nothing in the log's directory; its own working files lie in a temporary directory that goes with it.
@@ -29,6 +29,14 @@ impl MessageLogReader {
     /// # Errors
     /// [`OpenError`] if there is no log, its format is unknown or it cannot be read.
     pub fn open_read_only(directory: &Path) -> Result<Self, OpenError> {
+        Self::open_with_keys(directory, None)
+    }
+
+    /// As [`MessageLogReader::open_read_only`], for reading what is encrypted with these keys.
+    ///
+    /// # Errors
+    /// As [`MessageLogReader::open_read_only`].
+    pub fn open_with_keys(directory: &Path, keys: Option<LogKeys>) -> Result<Self, OpenError> {
         let working_files = WorkingFiles::make().map_err(|source| OpenError::Io {
             directory: directory.into(),
             source,
@@ -56,7 +64,10 @@ impl MessageLogReader {
         }
         checked?;
         Ok(Self {
-            records: Records { db: Arc::new(db) },
+            records: Records {
+                db: Arc::new(db),
+                keys: keys.map(Arc::new),
+            },
             _working_files: working_files,
         })
     }

@@ -6,6 +6,7 @@ use time::OffsetDateTime;
 
 use super::RecordId;
 use super::body::Body;
+use super::encryption::Seal;
 
 /// Which half of an exchange a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,6 +91,10 @@ pub struct LoggedRecord {
     pub body: Option<LoggedBody>,
     /// Where the signature document lies.
     pub signature: SignatureRef,
+    /// How `message` is encrypted, until it is opened.
+    pub(super) message_seal: Option<Seal>,
+    /// How the chunks of the body are encrypted.
+    pub(super) body_seal: Option<Seal>,
 }
 
 /// Where a signature document lies; records of one batch have the same value and share the document.

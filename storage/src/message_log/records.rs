@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::codec::{self, CodecError, Stamp};
 use super::columns::Column;
+use super::encryption::{Content, LogKeys, Seal, ValueKey};
 use super::record::{
     BatchTimeStamp, ContainerParts, LoggedBody, LoggedRecord, PendingRecord, SignatureEvidence, SignatureRef,
     TimeStampEvidence,
@@ -21,6 +22,7 @@ use super::{ReadError, RecordId};
 #[derive(Clone)]
 pub struct Records {
     pub(super) db: Arc<DB>,
+    pub(super) keys: Option<Arc<LogKeys>>,
 }
 
 impl fmt::Debug for Records {
@@ -38,7 +40,8 @@ impl Records {
     /// [`ReadError`] if the log cannot be read or is damaged.
     pub fn get(&self, id: RecordId) -> Result<Option<LoggedRecord>, ReadError> {
         let value = self.db.get_pinned_cf(Column::Record.of(&self.db)?, id.to_key())?;
-        value.map(|value| decoded(id, &value)).transpose()
+        let record = value.map(|value| decoded(id, &value).and_then(|record| self.opened(record)));
+        record.transpose()
     }
 
     /// The ids of a client's records of an exchange, oldest first. Several exchanges may have the same query id:
@@ -86,6 +89,16 @@ impl Records {
         from: RecordId,
         to: RecordId,
     ) -> Result<impl Iterator<Item = Result<LoggedRecord, ReadError>> + '_, ReadError> {
+        let sealed = self.range_sealed(from, to)?;
+        Ok(sealed.map(|record| record.and_then(|record| self.opened(record))))
+    }
+
+    /// As [`Records::range`], with messages as they are stored: needs no key.
+    pub(super) fn range_sealed(
+        &self,
+        from: RecordId,
+        to: RecordId,
+    ) -> Result<impl Iterator<Item = Result<LoggedRecord, ReadError>> + '_, ReadError> {
         let mut options = ReadOptions::default();
         options.set_iterate_lower_bound(from.to_key());
         options.set_iterate_upper_bound(to.to_key());
@@ -115,10 +128,20 @@ impl Records {
     /// # Errors
     /// [`ReadError`] if the log cannot be read.
     pub fn is_pending(&self, id: RecordId) -> Result<bool, ReadError> {
-        Ok(self
-            .db
-            .get_pinned_cf(Column::Pending.of(&self.db)?, id.to_key())?
-            .is_some())
+        Ok(self.waits_with(id)?.is_some())
+    }
+
+    /// The signature document with which a record waits for its time-stamp.
+    pub(super) fn waits_with(&self, id: RecordId) -> Result<Option<SignatureRef>, ReadError> {
+        let column = Column::Pending;
+        let value = self.db.get_pinned_cf(column.of(&self.db)?, id.to_key())?;
+        let reference = |value: rocksdb::DBPinnableSlice<'_>| {
+            let signature = RecordId::from_key(&value).map(SignatureRef);
+            signature.ok_or_else(|| ReadError::Key {
+                column: column.name(),
+            })
+        };
+        value.map(reference).transpose()
     }
 
     pub(super) fn pending_entries(
@@ -186,19 +209,51 @@ impl Records {
     /// # Errors
     /// Each item may be a [`ReadError`].
     pub fn body(&self, record: &LoggedRecord) -> impl Iterator<Item = Result<Vec<u8>, ReadError>> + use<'_> {
+        const WHAT: &str = "a part of the body";
         let id = record.id;
         let (body, chunks) = record
             .body
             .map_or((0, 0), |LoggedBody { id, chunks, .. }| (id, chunks));
+        let mut key = record
+            .body_seal
+            .clone()
+            .map(|seal| self.value_key(WHAT, id, seal));
         (0..chunks).map(move |chunk| {
             let value = self
                 .db
                 .get_cf(Column::Body.of(&self.db)?, codec::chunk_key(body, chunk))?;
-            value.ok_or(ReadError::Missing {
-                what: "a part of the body",
-                id,
-            })
+            let value = value.ok_or(ReadError::Missing { what: WHAT, id })?;
+            match key.take() {
+                None => Ok(value),
+                Some(Err(error)) => Err(error),
+                Some(Ok(opens)) => {
+                    let opened = open(&opens, (WHAT, id), Content::Chunk(chunk), value);
+                    key = Some(Ok(opens));
+                    opened
+                }
+            }
         })
+    }
+
+    /// The record with its message decrypted, if it is encrypted.
+    fn opened(&self, mut record: LoggedRecord) -> Result<LoggedRecord, ReadError> {
+        const WHAT: &str = "the message";
+        if let Some(seal) = record.message_seal.take() {
+            let key = self.value_key(WHAT, record.id, seal)?;
+            record.message = open(&key, (WHAT, record.id), Content::Message, record.message)?;
+        }
+        Ok(record)
+    }
+
+    fn value_key(&self, what: &'static str, id: RecordId, seal: Seal) -> Result<ValueKey, ReadError> {
+        let key = seal.key.clone();
+        let secret = self.keys.as_deref().and_then(|keys| keys.get(&key));
+        let secret = secret.ok_or_else(|| ReadError::Locked {
+            what,
+            id,
+            key: key.clone(),
+        })?;
+        ValueKey::derive(seal, secret).map_err(|_| ReadError::NotDecrypted { what, id, key })
     }
 
     /// The body of a record as a stream, for bodies that shall not be held in memory. What cannot be read is an error
@@ -304,6 +359,19 @@ impl Records {
             .map(|value| decode(&value).map_err(|problem| ReadError::Damaged { what, id, problem }))
             .transpose()
     }
+}
+
+fn open(
+    key: &ValueKey,
+    (what, id): (&'static str, RecordId),
+    content: Content,
+    sealed: Vec<u8>,
+) -> Result<Vec<u8>, ReadError> {
+    key.open(content, sealed).map_err(|_| ReadError::NotDecrypted {
+        what,
+        id,
+        key: key.seal_of().key.clone(),
+    })
 }
 
 struct BodyReader<'a> {

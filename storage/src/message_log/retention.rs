@@ -20,6 +20,17 @@ pub struct Cleaned {
     pub removed: u64,
     /// Records old enough but kept, because they wait for their time-stamp.
     pub kept_pending: u64,
+    /// Records old enough but kept, because they are in no archive.
+    pub kept_unarchived: u64,
+}
+
+/// What cleaning does with time-stamped records that are in no archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unarchived {
+    /// Keeps them: there is an archive that they will go into.
+    Keep,
+    /// Removes them: nothing is archived.
+    Remove,
 }
 
 /// Why cleaning stopped. What was removed so far was removed whole; the next cleaning goes on.
@@ -35,18 +46,23 @@ pub enum CleanError {
 
 impl MessageLog {
     /// Removes the time-stamped records logged before `before`, with all that belongs to them, and gives the space
-    /// back. The caller subtracts the days to keep from its clock, and keeps what is not archived yet.
+    /// back. The caller subtracts the days to keep from its clock.
     ///
     /// Blocks, for minutes in a large log: for a background thread. Records are logged meanwhile.
     ///
     /// # Errors
     /// [`CleanError`]; records already removed stay removed.
-    pub fn clean(&self, before: OffsetDateTime) -> Result<Cleaned, CleanError> {
+    pub fn clean(&self, before: OffsetDateTime, unarchived: Unarchived) -> Result<Cleaned, CleanError> {
         let end = RecordId::first_at(before);
-        let waiting = self.waiting_before(end)?;
+        let mut waiting = self.waiting_before(end)?;
+        let kept_pending = count(&waiting.records);
+        if unarchived == Unarchived::Keep {
+            self.add_unarchived(end, &mut waiting)?;
+        }
         let mut cleaned = Cleaned {
-            kept_pending: u64::try_from(waiting.records.len()).unwrap_or(u64::MAX),
             removed: 0,
+            kept_pending,
+            kept_unarchived: count(&waiting.records) - kept_pending,
         };
         let mut last_body = None;
         let mut from = RecordId::MIN;
@@ -73,14 +89,29 @@ impl MessageLog {
                 break;
             }
             waiting.records.insert(pending.id);
-            waiting.signatures.insert(pending.signature);
+            let SignatureRef(signature) = pending.signature;
+            waiting.signatures.insert(signature);
         }
         Ok(waiting)
     }
 
+    fn add_unarchived(&self, end: RecordId, waiting: &mut Waiting) -> Result<(), ReadError> {
+        for entry in self.records().to_archive_entries()? {
+            let (id, entry) = entry?;
+            if id >= end {
+                break;
+            }
+            let SignatureRef(signature) = entry.signature;
+            waiting.records.insert(id);
+            waiting.signatures.insert(signature);
+            waiting.time_stamps.extend(entry.time_stamp);
+        }
+        Ok(())
+    }
+
     fn next_step(&self, from: RecordId, end: RecordId, waiting: &Waiting) -> Result<Deletion, ReadError> {
         let mut step = Deletion::default();
-        for record in self.records().range(from, end)? {
+        for record in self.records().range_sealed(from, end)? {
             let record = record?;
             if waiting.records.contains(&record.id) {
                 continue;
@@ -93,9 +124,9 @@ impl MessageLog {
         Ok(step)
     }
 
-    /// A time-stamp is younger than its records, so one older than `end` has only records that are gone. A signature
+    /// A time-stamp is younger than its records, so one older than `end` has only records that are gone or kept. A signature
     /// document is at most [`WINDOW`] older than its records, so one older than that before `end` has only records
-    /// that are gone or wait.
+    /// that are gone or kept.
     fn remove_shared_parts(
         &self,
         before: OffsetDateTime,
@@ -103,19 +134,15 @@ impl MessageLog {
         waiting: &Waiting,
     ) -> Result<(), CleanError> {
         let mut deletion = Deletion::default();
-        deletion.ranges.push((Column::TimeStamp, RecordId::MIN, end));
-        let mut from = RecordId::MIN;
         let unshared = RecordId::first_at(before - WINDOW);
-        for SignatureRef(kept) in waiting
-            .signatures
-            .iter()
-            .filter(|SignatureRef(kept)| *kept < unshared)
-        {
-            deletion.ranges.push((Column::Signature, from, *kept));
-            from = kept.next();
-        }
-        if from < unshared {
-            deletion.ranges.push((Column::Signature, from, unshared));
+        for (column, end, kept) in [
+            (Column::TimeStamp, end, &waiting.time_stamps),
+            (Column::Signature, unshared, &waiting.signatures),
+        ] {
+            let ranges = ranges_between(kept, end).into_iter();
+            deletion
+                .ranges
+                .extend(ranges.map(|(from, to)| (column, from, to)));
         }
         Ok(self.change(Change::Delete(Box::new(deletion)))?)
     }
@@ -129,6 +156,7 @@ impl MessageLog {
             Column::Stamp,
             Column::TimeStamp,
             Column::Pending,
+            Column::ToArchive,
         ] {
             db.compact_range_cf(column.of(db)?, Some(RecordId::MIN.to_key()), Some(end.to_key()));
         }
@@ -145,7 +173,25 @@ impl MessageLog {
 #[derive(Debug, Default)]
 struct Waiting {
     records: BTreeSet<RecordId>,
-    signatures: BTreeSet<SignatureRef>,
+    signatures: BTreeSet<RecordId>,
+    time_stamps: BTreeSet<RecordId>,
+}
+
+fn count(ids: &BTreeSet<RecordId>) -> u64 {
+    u64::try_from(ids.len()).unwrap_or(u64::MAX)
+}
+
+/// The ranges from the first id to `end` (excluded) that leave out what is kept.
+fn ranges_between(kept: &BTreeSet<RecordId>, end: RecordId) -> Vec<(RecordId, RecordId)> {
+    let mut ranges = Vec::new();
+    let mut from = RecordId::MIN;
+    for kept in kept.range(..end) {
+        ranges.push((from, *kept));
+        from = kept.next();
+    }
+    ranges.push((from, end));
+    ranges.retain(|(from, to)| from < to);
+    ranges
 }
 
 fn add(step: &mut Deletion, record: &LoggedRecord) {

@@ -18,19 +18,19 @@ use time::{Duration, OffsetDateTime};
 use super::columns::Column;
 use super::*;
 
-const NOON: OffsetDateTime = datetime!(2026-01-02 12:00 UTC);
+pub(super) const NOON: OffsetDateTime = datetime!(2026-01-02 12:00 UTC);
 
-fn open(directory: &Path) -> MessageLog {
+pub(super) fn open(directory: &Path) -> MessageLog {
     let log = MessageLog::open(directory, Settings::default()).unwrap();
     log.set_time_stamping_provider_configured(true);
     log
 }
 
-fn client() -> ClientId {
+pub(super) fn client() -> ClientId {
     "EE/GOV/1/sub".parse().unwrap()
 }
 
-fn record(query_id: &str, signature: &str) -> Record {
+pub(super) fn record(query_id: &str, signature: &str) -> Record {
     Record {
         time: NOON,
         query_id: query_id.into(),
@@ -53,7 +53,7 @@ fn record(query_id: &str, signature: &str) -> Record {
     }
 }
 
-fn append(log: &MessageLog, record: Record) -> RecordId {
+pub(super) fn append(log: &MessageLog, record: Record) -> RecordId {
     log.append(record).recv().unwrap().unwrap().id()
 }
 
@@ -409,19 +409,21 @@ fn cleaning_removes_old_stamped_records_whole_and_keeps_the_others() {
         }
     }
 
-    let cleaned = log.clean(at(4)).unwrap();
+    let cleaned = log.clean(at(4), Unarchived::Remove).unwrap();
     assert_eq!(
         cleaned,
         Cleaned {
             removed: 3,
-            kept_pending: 1
+            kept_pending: 1,
+            kept_unarchived: 0
         }
     );
     assert_eq!(
-        log.clean(at(4)).unwrap(),
+        log.clean(at(4), Unarchived::Remove).unwrap(),
         Cleaned {
             removed: 0,
-            kept_pending: 1
+            kept_pending: 1,
+            kept_unarchived: 0
         }
     );
     assert_eq!(
@@ -480,7 +482,12 @@ fn cleaning_gives_the_space_of_bodies_back() {
             .unwrap();
     }
     assert!(size_of_blob_files(directory.path()) > 16 << 20);
-    assert_eq!(log.clean(NOON + Duration::days(3)).unwrap().removed, 12);
+    assert_eq!(
+        log.clean(NOON + Duration::days(3), Unarchived::Remove)
+            .unwrap()
+            .removed,
+        12
+    );
     wait_until(|| size_of_blob_files(directory.path()) < 5 << 20);
     assert_eq!(keys(&log, Column::Body), 4 * 16);
 }
@@ -491,7 +498,12 @@ fn cleaning_everything_gives_no_id_twice() {
     let log = open(directory.path());
     let id = append(&log, record("q", "<s/>"));
     log.mark_time_stamped(id, b"<t/>".to_vec()).unwrap();
-    assert_eq!(log.clean(NOON + Duration::days(1)).unwrap().removed, 1);
+    assert_eq!(
+        log.clean(NOON + Duration::days(1), Unarchived::Remove)
+            .unwrap()
+            .removed,
+        1
+    );
     drop(log);
     let log = open(directory.path());
     assert!(
@@ -620,14 +632,48 @@ fn only_one_process_writes() {
 fn a_format_of_the_future_is_refused() {
     let directory = tempfile::tempdir().unwrap();
     let log = open(directory.path());
-    log.records().db.put(b"format", 2_u32.to_le_bytes()).unwrap();
+    log.records().db.put(b"format", 3_u32.to_le_bytes()).unwrap();
     drop(log);
     let error = MessageLog::open(directory.path(), Settings::default()).unwrap_err();
     assert!(
-        matches!(&error, OpenError::Format { found, known: 1, .. } if found == "2"),
+        matches!(&error, OpenError::Format { found, known: 2, .. } if found == "3"),
         "{error}"
     );
     assert!(MessageLogReader::open_read_only(directory.path()).is_err());
+}
+
+#[test]
+fn a_log_of_format_1_is_taken_over_and_all_that_is_stamped_waits_for_the_archive() {
+    let directory = tempfile::tempdir().unwrap();
+    let log = open(directory.path());
+    let [single, first, second, _pending] =
+        ["a", "b", "c", "d"].map(|query_id| append(&log, record(query_id, "<s/>")));
+    log.mark_time_stamped(single, b"<t/>".to_vec()).unwrap();
+    let stamp = SharedTimeStamp {
+        now: NOON,
+        token: b"token".to_vec(),
+        hash_chain_result: b"<result/>".to_vec(),
+        records: vec![(first, b"<b/>".to_vec()), (second, b"<c/>".to_vec())],
+    };
+    log.mark_batch_time_stamped(stamp).unwrap();
+    let entries = |log: &MessageLog| {
+        let entries = log.records().to_archive_entries().unwrap();
+        entries.map(Result::unwrap).collect::<Vec<_>>()
+    };
+    let before = entries(&log);
+    assert_eq!(before.len(), 3);
+    let db = &log.records().db;
+    let column = Column::ToArchive.of(db).unwrap();
+    for (id, _) in &before {
+        db.delete_cf(column, id.to_key()).unwrap();
+    }
+    db.put(b"format", 1_u32.to_le_bytes()).unwrap();
+    drop(log);
+    assert!(MessageLogReader::open_read_only(directory.path()).is_err());
+    let log = open(directory.path());
+    assert_eq!(entries(&log), before);
+    drop(log);
+    assert!(MessageLogReader::open_read_only(directory.path()).is_ok());
 }
 
 #[test]

@@ -12,9 +12,11 @@ use rocksdb::{DB, WriteBatch, WriteOptions};
 use time::OffsetDateTime;
 use tracing::{error, warn};
 
+use super::archiving::{self, PreparedArchive};
 use super::body::{BodyState, Chunk};
-use super::codec::{self, References, Stamp};
+use super::codec::{self, References, Stamp, ToArchive};
 use super::columns::Column;
+use super::encryption::Seal;
 use super::figures::Counters;
 use super::id::{RecordId, Sequence, micros};
 use super::record::{LoggedBody, Record, SignatureRef};
@@ -36,26 +38,43 @@ pub(super) type Reply<T> = flume::Sender<Result<T, LogError>>;
 /// What the writer is asked for.
 #[derive(Debug)]
 pub(super) enum Job {
-    Append(Box<Record>, Reply<LogReceipt>),
+    Append(Box<Appended>, Reply<LogReceipt>),
     Change(Change, Reply<()>),
+}
+
+/// A record to write, its message encrypted if the log is.
+#[derive(Debug)]
+pub(super) struct Appended {
+    pub(super) record: Record,
+    pub(super) message_seal: Option<Seal>,
 }
 
 /// Any change but a new record.
 #[derive(Debug)]
 pub(super) enum Change {
     /// A record was time-stamped alone.
-    StampSingle { id: RecordId, signature: Vec<u8> },
+    StampSingle {
+        id: RecordId,
+        signed: SignatureRef,
+        signature: Vec<u8>,
+    },
     /// Records were time-stamped together.
     StampBatch {
         now: OffsetDateTime,
         token: Vec<u8>,
         hash_chain_result: Vec<u8>,
-        records: Vec<(RecordId, Vec<u8>)>,
+        records: Vec<(RecordId, SignatureRef, Vec<u8>)>,
     },
     /// Time-stamping began to fail, or ceased to.
     FailingSince(Option<OffsetDateTime>),
     /// Records and what belongs to them are removed.
     Delete(Box<Deletion>),
+    /// An archive file is complete under its temporary name.
+    PrepareArchive(Box<PreparedArchive>),
+    /// It has its final name: its records are archived.
+    FinishArchive(Box<PreparedArchive>),
+    /// It was lost: its records will be archived anew.
+    ForgetArchive { group: String },
 }
 
 /// Keys to remove, in the words of the cleaner.
@@ -223,11 +242,11 @@ impl Writer {
         let mut outcome = Ok(());
         for job in jobs {
             match job {
-                Job::Append(record, reply) => {
-                    let id = self.sequence.next(record.time);
+                Job::Append(appended, reply) => {
+                    let id = self.sequence.next(appended.record.time);
                     group.waiters.push(Waiter::Record(id, reply));
                     group.records += 1;
-                    outcome = outcome.and_then(|()| self.put_record(&mut group.batch, id, *record));
+                    outcome = outcome.and_then(|()| self.put_record(&mut group.batch, id, &appended));
                 }
                 Job::Change(change, reply) => {
                     group.waiters.push(Waiter::Change(reply));
@@ -242,12 +261,17 @@ impl Writer {
         &mut self,
         batch: &mut WriteBatch,
         id: RecordId,
-        record: Record,
+        Appended { record, message_seal }: &Appended,
     ) -> Result<(), DatabaseError> {
-        let signature = self.put_signature(batch, id, &record)?;
-        let body = self.put_body(batch, &record)?;
+        let signature = self.put_signature(batch, id, record)?;
+        let body = self.put_body(batch, record)?;
         let SignatureRef(signature_id) = signature;
-        let value = codec::encode_record(&record, References { signature, body });
+        let references = References {
+            signature,
+            body,
+            message_seal: message_seal.as_ref(),
+        };
+        let value = codec::encode_record(record, references);
         batch.put_cf(Column::Record.of(&self.db)?, id.to_key(), value);
         batch.put_cf(Column::Pending.of(&self.db)?, id.to_key(), signature_id.to_key());
         batch.put_cf(
@@ -328,7 +352,11 @@ impl Writer {
 
     fn put_change(&mut self, batch: &mut WriteBatch, change: Change) -> Result<(), DatabaseError> {
         match change {
-            Change::StampSingle { id, signature } => self.put_stamp(batch, id, &Stamp::Single(signature)),
+            Change::StampSingle {
+                id,
+                signed,
+                signature,
+            } => self.put_stamp(batch, id, signed, &Stamp::Single(signature)),
             Change::StampBatch {
                 now,
                 token,
@@ -338,18 +366,29 @@ impl Writer {
                 let shared = self.sequence.next(now);
                 let value = codec::encode_time_stamp(&token, &hash_chain_result);
                 batch.put_cf(Column::TimeStamp.of(&self.db)?, shared.to_key(), value);
-                records
-                    .into_iter()
-                    .try_for_each(|(id, chain)| self.put_stamp(batch, id, &Stamp::Batch(shared, chain)))
+                records.into_iter().try_for_each(|(id, signed, chain)| {
+                    self.put_stamp(batch, id, signed, &Stamp::Batch(shared, chain))
+                })
             }
             Change::FailingSince(since) => self.put_failing_since(batch, since),
             Change::Delete(deletion) => self.put_deletion(batch, &deletion),
+            Change::PrepareArchive(archive) => archive.put_prepared(&self.db, batch),
+            Change::FinishArchive(archive) => archive.put_finished(&self.db, batch),
+            Change::ForgetArchive { group } => archiving::put_forgotten(&self.db, batch, &group),
         }
     }
 
-    fn put_stamp(&self, batch: &mut WriteBatch, id: RecordId, stamp: &Stamp) -> Result<(), DatabaseError> {
+    fn put_stamp(
+        &self,
+        batch: &mut WriteBatch,
+        id: RecordId,
+        signed: SignatureRef,
+        stamp: &Stamp,
+    ) -> Result<(), DatabaseError> {
         batch.put_cf(Column::Stamp.of(&self.db)?, id.to_key(), stamp.encode());
         batch.delete_cf(Column::Pending.of(&self.db)?, id.to_key());
+        let waits = ToArchive::new(signed, stamp);
+        batch.put_cf(Column::ToArchive.of(&self.db)?, id.to_key(), waits.encode());
         Ok(())
     }
 
@@ -373,6 +412,7 @@ impl Writer {
         for id in &deletion.records {
             batch.delete_cf(Column::Record.of(db)?, id.to_key());
             batch.delete_cf(Column::Stamp.of(db)?, id.to_key());
+            batch.delete_cf(Column::ToArchive.of(db)?, id.to_key());
         }
         for key in &deletion.index_keys {
             batch.delete_cf(Column::Index.of(db)?, key);
@@ -450,7 +490,7 @@ impl Writer {
 
 fn size(job: &Job) -> usize {
     match job {
-        Job::Append(record, _) => record.message.len() + record.signature.len(),
+        Job::Append(appended, _) => appended.record.message.len() + appended.record.signature.len(),
         Job::Change(..) => 0,
     }
 }

@@ -1,5 +1,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::time::Duration;
+
 use storage::message_log::Direction;
 
 use super::*;
@@ -17,14 +19,17 @@ fn old_records_go_when_they_are_stamped_and_young_ones_stay() {
     let waiting = world.log(&Message::new("waiting", Direction::Request));
 
     let now = OffsetDateTime::now_utc();
-    let young = clean(&log, 2, now + time::Duration::days(1)).unwrap();
+    let young = clean(&log, 2, now + time::Duration::days(1), Unarchived::Remove).unwrap();
     assert_eq!(young, Cleaned::default());
-    let old = clean(&log, 2, now + time::Duration::days(3)).unwrap();
+    let unarchived = clean(&log, 2, now + time::Duration::days(3), Unarchived::Keep).unwrap();
+    assert_eq!((unarchived.removed, unarchived.kept_unarchived), (0, 1));
+    let old = clean(&log, 2, now + time::Duration::days(3), Unarchived::Remove).unwrap();
     assert_eq!(
         old,
         Cleaned {
             removed: 1,
-            kept_pending: 1
+            kept_pending: 1,
+            kept_unarchived: 0
         }
     );
     assert!(log.records().get(stamped).unwrap().is_none() && log.records().get(waiting).unwrap().is_some());
