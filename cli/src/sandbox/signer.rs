@@ -51,7 +51,8 @@ pub fn start(folders: &Folders, server: &str, preset: Option<Preset>) -> Result<
             "kdf-passes": 2,
         },
     });
-    if let (Some(preset), Some(own)) = (preset, content["kiirtee"].as_object_mut()) {
+    let own = content.get_mut("kiirtee").and_then(serde_json::Value::as_object_mut);
+    if let (Some(preset), Some(own)) = (preset, own) {
         own.insert("preset".into(), preset.code().into());
     }
     if !settings.exists() {

@@ -277,7 +277,7 @@ fn a_service_that_cannot_be_reached_has_its_own_code() {
         .unwrap();
     let imprint = Imprint::of(DigestAlgorithm::Sha512, b"x");
     let code = |url: &str| {
-        Provider::new(None, Some(std::time::Duration::from_secs(60)))
+        Provider::new(None, Some(Duration::from_secs(60)))
             .time_stamp(url, &imprint, &[])
             .unwrap_err()
             .fault_code()
@@ -294,7 +294,7 @@ fn a_service_that_cannot_be_reached_has_its_own_code() {
     assert_eq!(with(Mode::Endless), "mlog.reading_timestamp_response_failed");
     let authorities = [trust().0.time_stamping().certificate.clone()];
     let code = |mode| {
-        Provider::new(None, Some(std::time::Duration::from_secs(60))).time_stamp(
+        Provider::new(None, Some(Duration::from_secs(60))).time_stamp(
             &Tsa::start(mode).url,
             &imprint,
             &authorities,
