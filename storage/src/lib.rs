@@ -1,5 +1,6 @@
 //! What survives a restart: the message log and the server configuration.
 //!
+//! - [`archive`]: files of containers in which time-stamped records leave the log, and checking them.
 //! - [`message_log`]: evidence. Every message that this server signed or verified, durable before anything leaves
 //!   the server. One RocksDB, one writer thread, group commit.
 //! - [`time_stamping`]: the rule that stops the server when its evidence can no longer be time-stamped.
@@ -21,13 +22,17 @@
 //! | `default` | `format` | u32, [`message_log::FORMAT_VERSION`]; any other is refused |
 //! | | `last_id` | u64, no id up to it is given again (written when records are cleaned) |
 //! | | `failing_since` | i64 microseconds, present while time-stamping fails |
+//! | | `archive/` + group | version byte 1; last digest and name of the last archive of the group |
+//! | | `archiving/` + group | version byte 1; an archive that is complete but may not have its name yet, with its records |
+//! | | `key/` + key id | check value of 16 bytes, last record id (u64, big endian) before another key took its place |
 //! | | `body` + body id u64 | empty; chunks of this body were written, its record was not yet |
-//! | `record` | record id | one record without what is shared: version byte 1, then the fields in the order of `codec::encode_record` |
+//! | `record` | record id | one record without what is shared: version byte 1, or 2 if message or body is encrypted, then the fields in the order of `codec::encode_record` |
 //! | `signature` | id of the first record that carried it | version byte 1, signature document, optional hash chain result; stored once for the messages of a batch |
 //! | `body` | body id u64 + chunk number u32 | the bytes of the chunk, in a blob file |
 //! | `index` | client, query id, record id (see `codec::index_prefix`) | empty |
 //! | `pending` | record id | key in `signature`; the record has no time-stamp yet |
 //! | `stamp` | record id | version byte 1; kind 1: signature document with the embedded token; kind 2: id of the shared time-stamp, hash chain |
+//! | `to_archive` | record id | version byte 1; key in `signature`, optional key in `time_stamp`; the record is time-stamped and in no archive |
 //! | `time_stamp` | id, of the same sequence as the records | version byte 1, time-stamp token (DER), hash chain result |
 //!
 //! A record, its index entry, its pending entry and, for the first of a batch, its signature document are written in
