@@ -1,4 +1,4 @@
-//! Peers of other releases: those too old to be served (wire.md 2.1), and the fault codes of those before 7.8 (docs/adr/0008).
+//! Peers of other releases: those too old to be served (wire.md 2.1), and the fault codes of those before 7.8 (docs/adr/0007).
 
 use super::information_system::pair::{multipart, part};
 use super::information_system::{Message, between};
