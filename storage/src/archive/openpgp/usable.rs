@@ -34,7 +34,7 @@ impl EncryptionKey {
             fingerprint: certificate.fingerprint().to_string(),
         };
         let primary = Primary::of(certificate).ok_or_else(unusable)?;
-        if primary.revoked || has_expired(&certificate.primary_key, &primary.latest, now) {
+        if primary.revoked || has_expired(&certificate.primary_key, primary.latest, now) {
             return Err(unusable());
         }
         let subkeys = certificate.public_subkeys.iter();
@@ -42,7 +42,7 @@ impl EncryptionKey {
         if let Some(newest) = usable.max_by_key(|subkey| subkey.key.created_at().as_secs()) {
             return Ok(Self::Subkey(newest.key.clone()));
         }
-        if is_for_encryption(&certificate.primary_key, &primary.latest) {
+        if is_for_encryption(&certificate.primary_key, primary.latest) {
             return Ok(Self::Primary(certificate.primary_key.clone()));
         }
         Err(unusable())
