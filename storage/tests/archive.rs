@@ -20,6 +20,9 @@ use storage::archive::{DigestAlgorithm, FileReport, Folder, Grouping, Problem, S
 use time::Duration;
 use zip::write::SimpleFileOptions;
 
+/// Names and contents of a zip file, in its order.
+type Entries = Vec<(String, Vec<u8>)>;
+
 fn archived(log: &Log, settings: &Settings<'_>) -> Vec<String> {
     let done = run(&log.log, settings, || false).unwrap();
     done.files
@@ -186,7 +189,7 @@ fn three_files() -> (tempfile::TempDir, Vec<PathBuf>) {
 fn every_way_to_change_an_archive_is_told_with_its_container() {
     let (folder, files) = three_files();
     let original = fs::read(&files[1]).unwrap();
-    let after = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>)| {
+    let after = |change: &dyn Fn(&mut Entries)| {
         fs::write(&files[1], &original).unwrap();
         rewrite(&files[1], change);
         let all = problems(folder.path());

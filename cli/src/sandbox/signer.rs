@@ -51,7 +51,9 @@ pub fn start(folders: &Folders, server: &str, preset: Option<Preset>) -> Result<
             "kdf-passes": 2,
         },
     });
-    let own = content.get_mut("kiirtee").and_then(serde_json::Value::as_object_mut);
+    let own = content
+        .get_mut("kiirtee")
+        .and_then(serde_json::Value::as_object_mut);
     if let (Some(preset), Some(own)) = (preset, own) {
         own.insert("preset".into(), preset.code().into());
     }
