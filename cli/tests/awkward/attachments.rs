@@ -103,8 +103,8 @@ fn contents_that_look_like_structure(stage: &Stage) {
         &[
             part("Content-Type: text/plain", "a"),
             part(
-                "Content-Type: multipart/mixed; boundary=bound2",
-                "--bound2\r\n\r\nb\r\n--bound2--",
+                "Content-Type: multipart/mixed; boundary=deeper",
+                "--deeper\r\n\r\nb\r\n--deeper--",
             ),
         ],
     );
@@ -141,11 +141,9 @@ fn contents_that_look_like_structure(stage: &Stage) {
         assert_eq!(parts.len(), sent.len());
         for (number, ((head, body), (sent_head, sent_body))) in parts.iter().zip(&sent).enumerate().skip(1) {
             assert_eq!(body, sent_body, "part {number}");
+            let plain = |head: &str| head.to_ascii_lowercase().replace(": ", ":");
             for line in sent_head.split("\r\n") {
-                assert!(
-                    head.to_ascii_lowercase().contains(&line.to_ascii_lowercase()),
-                    "{head}"
-                );
+                assert!(plain(head).contains(&plain(line)), "{head}");
             }
         }
     }
@@ -197,13 +195,13 @@ fn malformed_requests(stage: &Stage) {
             "a part without a content type",
             RELATED,
             format!("{soap_part}\r\n--bound\r\nX-A: b\r\n\r\nx\r\n--bound--\r\n"),
-            "",
+            "client.invalid_content_type",
         ),
         (
             "a header line without a colon",
             RELATED,
             format!("--bound\r\nContent-Type\r\n\r\n{xml}\r\n--bound--\r\n"),
-            "",
+            "client.mime_parsing_failed",
         ),
         (
             "a header line too long",
@@ -236,7 +234,7 @@ fn malformed_requests(stage: &Stage) {
                 "\r\n--bound\r\nContent-Type: text/plain",
                 "\r\n--boundary\r\nContent-Type: text/plain",
             ),
-            "",
+            "client.invalid_soap",
         ),
         (
             "an end within an attachment",
@@ -258,11 +256,7 @@ fn malformed_requests(stage: &Stage) {
         let got = Stage::post_on(&mut raw, content_type, body.as_bytes())
             .unwrap_or_else(|| panic!("{what}: no answer"));
         let found = got.fault_code().unwrap_or_default();
-        if code.is_empty() {
-            eprintln!("{what}: {found:?}");
-        } else {
-            assert_eq!(found, code, "{what}: {}", got.text());
-        }
+        assert_eq!(found, code, "{what}: {}", got.text());
         let closes = got.header("connection") == Some("close");
         assert_ne!(
             raw.serves(&stage.scene.path("echo")),

@@ -48,10 +48,10 @@ fn send(scene: &Scene, kind: &str, part: &str) -> String {
         .current_dir(scene.instance.dir())
         .args([
             "-k",
+            "--cert-type",
+            "P12",
             "--cert",
-            "stranger.pem",
-            "--key",
-            "stranger.key",
+            "peer-3003/auth.p12:sandbox",
             "-X",
             "POST",
             "-T",

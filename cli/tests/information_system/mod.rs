@@ -171,7 +171,7 @@ fn parts(body: &[u8], boundary: &str) -> Vec<(String, Vec<u8>)> {
     let split = whole.map(|part| {
         let head = (0..part.len())
             .find(|at| part[*at..].starts_with(b"\r\n\r\n"))
-            .unwrap();
+            .unwrap_or_else(|| panic!("no end of a part's head: {:?}", String::from_utf8_lossy(part)));
         (
             String::from_utf8_lossy(&part[..head]).into_owned(),
             part[head + 4..].to_vec(),

@@ -31,8 +31,9 @@ async fn count(_: ResponseHead, body: &mut Body) -> Result<usize, HttpError> {
 /// Posts [`LARGE`] bytes and counts what comes back.
 async fn converse(connection: &mut ClientConnection, path: &'static str) -> Result<usize, HttpError> {
     let sending = async |out: &mut BodyWriter| send(out, LARGE).await;
-    let length = BodyLength::Known(LARGE as u64);
-    connection.converse(&post(path), length, sending, count).await
+    connection
+        .converse(&post(path), BodyLength::Chunked, sending, count)
+        .await
 }
 
 /// A server that serves one connection in a thread of its own; what it gives is what the thread ends with.
