@@ -8,14 +8,14 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use protocol_pki::certificate::{Certificate, CertificateError};
-use storage::message_log::{KeyError, LogKeys, MessageLog, OpenError};
+use storage::message_log::{KeyError, LogKeys, OpenError};
 use storage::server_configuration::{ConfigurationError, ServerConfiguration};
 use storage::time_stamping::Rules;
 
 use crate::admin::{Admin, HealthCheck};
 use crate::client_proxy::ClientProxy;
 use crate::http::{Handler, NO_LIMIT, ServerSettings, serve_connection};
-use crate::message_log::{archiving, cleaning, time_stamping};
+use crate::message_log::{archiving, cleaning, opening, time_stamping};
 use crate::metrics::Metrics;
 use crate::net::tls::providers::{NoSuite, Offer, Providers};
 use crate::net::tls::{HandshakePool, handshake};
@@ -141,7 +141,7 @@ fn process(
         ..Default::default()
     };
     Ok(Process {
-        log: MessageLog::open(&settings.kiirtee.message_log_dir(), log_settings)?,
+        log: opening::open(&settings.kiirtee.message_log_dir(), &log_settings)?,
         signer: signer_client::Client::connect(&settings.kiirtee.signer_socket),
         metrics: Metrics::new(),
         spools: Spools::new(&settings.kiirtee.spool_dir(), settings.kiirtee.spool_bytes)

@@ -34,7 +34,7 @@ impl Schedule {
     pub fn sleep(&self, stop: &Stop) -> bool {
         let due = self.next_after(&Zoned::now());
         loop {
-            let left = due.as_ref().map_or(NAP, |due| left_until(due));
+            let left = due.as_ref().map_or(NAP, left_until);
             if left.is_zero() {
                 return !stop.is_told();
             }

@@ -111,6 +111,22 @@ pub enum OpenError {
     },
 }
 
+impl OpenError {
+    /// Whether a process has the log open, perhaps one that was killed and has not quite ended.
+    #[must_use]
+    pub fn is_in_use(&self) -> bool {
+        let Self::Database {
+            source: DatabaseError::Rocks(error),
+            ..
+        } = self
+        else {
+            return false;
+        };
+        // RocksDB tells its lock apart from other input and output by the text alone.
+        error.kind() == rocksdb::ErrorKind::IOError && error.as_ref().contains("lock file")
+    }
+}
+
 /// What RocksDB says, or what is missing in it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum DatabaseError {

@@ -625,7 +625,7 @@ fn only_one_process_writes() {
     let directory = tempfile::tempdir().unwrap();
     let _log = open(directory.path());
     let second = MessageLog::open(directory.path(), Settings::default());
-    assert!(matches!(second, Err(OpenError::Database { .. })));
+    assert!(second.unwrap_err().is_in_use());
 }
 
 #[test]
@@ -639,6 +639,7 @@ fn a_format_of_the_future_is_refused() {
         matches!(&error, OpenError::Format { found, known: 2, .. } if found == "3"),
         "{error}"
     );
+    assert!(!error.is_in_use());
     assert!(MessageLogReader::open_read_only(directory.path()).is_err());
 }
 
