@@ -20,11 +20,16 @@ fn block_on<F: Future>(future: F) -> F::Output {
 
 /// Files are discarded beside the one who drops them.
 fn comes_back(spools: &Spools) {
+    falls_to(spools, 0);
+}
+
+/// Waits until no more than `rest` bytes are in use.
+fn falls_to(spools: &Spools, rest: u64) {
     let deadline = Instant::now() + Duration::from_secs(20);
-    while spools.budget().used() > 0 {
+    while spools.budget().used() > rest {
         assert!(
             Instant::now() < deadline,
-            "{} bytes are missing",
+            "{} bytes are in use, not {rest}",
             spools.budget().used()
         );
         std::thread::yield_now();
@@ -74,6 +79,7 @@ fn refuses_what_exceeds_the_budget_in_memory_and_in_files() {
             );
             assert!(spools.budget().used() <= limit);
             drop(spool);
+            falls_to(&spools, limit - u64::try_from(size).unwrap());
             other.write(&vec![7; size]).await.unwrap();
             drop(other);
             comes_back(&spools);
