@@ -5,7 +5,7 @@
 //! `linkinginfo`: the digest and name of the file before it, the digest algorithm, and a digest for each container that
 //! covers all before it. So files that follow one another are a chain of digests, one chain a group.
 //!
-//! [`run`] archives what waits; [`verify`] checks a file and [`Folder`] a chain of files. A file may be encrypted for the
+//! [`run()`] archives what waits; [`verify()`] checks a file and [`Folder`] a chain of files. A file may be encrypted for the
 //! operators or members that [`openpgp::Keyring`] names, and then ends in `.gpg`.
 //!
 //! **Invariant:** every record is in exactly one file of its group's chain, whenever the process is killed; see
