@@ -5,8 +5,8 @@
 //! offered, after everything better (`docs/adr/0005-cbc-suites-for-stock-peers.md`).
 //!
 //! Nothing secret is computed here. Record protection is the TLS AEAD of AWS-LC, which checks padding and MAC in constant
-//! time; this crate gives it keys ([`prf`]), cuts records ([`record`]) and declares the suites ([`suites`]).
-//! The only `unsafe` code of the workspace is in [`aead`].
+//! time; this crate gives it keys (`prf`), cuts records (`record`) and declares the suites (`suites`).
+//! The only `unsafe` code of the workspace is in `aead`.
 //!
 //! | Limit | Value |
 //! |---|---|
