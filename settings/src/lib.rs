@@ -8,7 +8,7 @@
 //! - [`parameter`]: what is said of a parameter
 //! - [`table`]: all of them
 //! - [`preset`]: national override sets
-//! - [`resolve`]: a settings file, checked and completed with preset and defaults, ready for a typed structure
+//! - [`resolve()`]: a settings file, checked and completed with preset and defaults, ready for a typed structure
 //! - [`hint`]: what was probably meant
 //! - [`ini`]: files of the reference as settings files
 //! - [`document`]: the table for people
