@@ -8,8 +8,10 @@ use std::time::Duration;
 use protocol_message::identifier::{ClientId, ServiceId};
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use storage::message_log::LogReceipt;
 use storage::server_configuration::DescriptionType;
 
+use super::Exchange;
 use super::authorize::Authorized;
 use crate::exchange::ExchangeError;
 use crate::http::{ClientConnection, ClientSettings, HttpError, NO_LIMIT};
@@ -138,17 +140,23 @@ pub struct Callee<'a> {
     pub limit: Option<Duration>,
 }
 
-/// A connection to the service, its certificate checked where the service asks for that.
+/// A connection to the service, its certificate checked where the service asks for that, and its URL. What was received
+/// may be sent there: the client is authorised and the request is in the log.
 ///
 /// # Errors
 /// [`CallError`] with the cause.
-pub async fn connect(
-    worker: &WorkerState,
-    snapshot: &Snapshot,
-    authorized: &Authorized<'_>,
-    url: &ServiceUrl<'_>,
-) -> Result<PooledConnection, CallError> {
+pub(super) async fn connect<'a>(
+    exchange: &Exchange<'_>,
+    authorized: &Authorized<'a>,
+    logged: &LogReceipt,
+) -> Result<(PooledConnection, ServiceUrl<'a>), CallError> {
+    tracing::trace!(record = %logged.id(), service = %authorized.id(), "calling the service");
     let service = authorized.service();
+    let url = service.url.as_str();
+    if url.is_empty() {
+        return Err(CallError::MissingUrl(authorized.id().clone()));
+    }
+    let url = ServiceUrl::parse(url).ok_or_else(|| CallError::MalformedUrl(url.to_owned()))?;
     let limit = Some(service.timeout).filter(|limit| !limit.is_zero());
     // A SOAP service's time-out is one of connecting too; how long connecting to a REST service takes is for the system
     // to say (wire.md 6.3).
@@ -159,7 +167,8 @@ pub async fn connect(
         connect_limit: limit.filter(|_| is_soap),
         limit,
     };
-    connect_to(worker, snapshot, callee, url).await
+    let connection = connect_to(exchange.worker, &exchange.snapshot, callee, &url).await?;
+    Ok((connection, url))
 }
 
 /// A connection to an information system. Nothing that was received may be sent to it: that takes [`connect`].

@@ -6,7 +6,7 @@ use protocol_message::transport::PartKind;
 use storage::message_log::{Direction, LogReceipt, MessageKind};
 
 use super::authorize::{self, Authorized};
-use super::call::{self, CallError, Conversation};
+use super::call::{self, Conversation};
 use super::metadata::{self, rest::RestService};
 use super::{Exchange, peer};
 use crate::exchange::incoming::{Receiving, receive};
@@ -293,14 +293,8 @@ async fn connect(
     request: &RequestPart,
     logged: &LogReceipt,
 ) -> Result<(PooledConnection, RequestHead), ExchangeError> {
-    tracing::trace!(record = %logged.id(), service = %authorized.id(), "calling the service");
-    let url = authorized.service().url.as_str();
-    if url.is_empty() {
-        return Err(CallError::MissingUrl(authorized.id().clone()).into());
-    }
-    let parsed = ServiceUrl::parse(url).ok_or_else(|| CallError::MalformedUrl(url.to_owned()))?;
-    let connection = call::connect(exchange.worker, &exchange.snapshot, authorized, &parsed).await?;
-    Ok((connection, request_head(&parsed, request)))
+    let (connection, url) = call::connect(exchange, authorized, logged).await?;
+    Ok((connection, request_head(&url, request)))
 }
 
 /// The body that the service gets, if it gets one.

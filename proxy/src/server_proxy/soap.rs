@@ -19,7 +19,6 @@ use crate::exchange::soap_source::{SoapPart, SoapSource};
 use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, sign};
 use crate::http::{Body, BodyLength, BodyWriter, Method, RequestHead, Responder, ResponseHead};
 use crate::net::PooledConnection;
-use crate::service_url::ServiceUrl;
 
 pub(super) async fn serve(
     exchange: &Exchange<'_>,
@@ -231,17 +230,11 @@ async fn connect(
     content: &SoapContent,
     logged: &LogReceipt,
 ) -> Result<(PooledConnection, RequestHead), ExchangeError> {
-    tracing::trace!(record = %logged.id(), service = %authorized.id(), "calling the service");
-    let url = authorized.service().url.as_str();
-    if url.is_empty() {
-        return Err(CallError::MissingUrl(authorized.id().clone()).into());
-    }
-    let parsed = ServiceUrl::parse(url).ok_or_else(|| CallError::MalformedUrl(url.to_owned()))?;
-    let connection = call::connect(exchange.worker, &exchange.snapshot, authorized, &parsed).await?;
+    let (connection, url) = call::connect(exchange, authorized, logged).await?;
     let action = exchange.header(header::ORIGINAL_SOAP_ACTION).unwrap_or_default();
-    let slash = if parsed.path.starts_with('/') { "" } else { "/" };
-    let head = RequestHead::new(Method::POST, format!("{slash}{}", parsed.path))
-        .with("Host", parsed.authority.to_owned())
+    let slash = if url.path.starts_with('/') { "" } else { "/" };
+    let head = RequestHead::new(Method::POST, format!("{slash}{}", url.path))
+        .with("Host", url.authority.to_owned())
         .with("Content-Type", content.content_type().to_owned())
         .with("accept-encoding", "")
         .with("SOAPAction", action.to_owned());

@@ -122,8 +122,9 @@ impl OpenError {
         else {
             return false;
         };
-        // RocksDB tells its lock apart from other input and output by the text alone.
-        error.kind() == rocksdb::ErrorKind::IOError && error.as_ref().contains("lock file")
+        // RocksDB tells its lock apart from other input and output by the text alone, which names the file whether another
+        // process has it or this one.
+        error.kind() == rocksdb::ErrorKind::IOError && error.as_ref().contains("/LOCK: ")
     }
 }
 
