@@ -24,15 +24,14 @@ use protocol_message::rest::REST_PATH_PREFIX;
 use protocol_message::transport::header;
 use time::OffsetDateTime;
 
-use crate::exchange::sign::{self, SignError};
-use crate::exchange::{ExchangeError, Received, Verified};
+use crate::exchange::{ExchangeError, Party};
 use crate::http::{Body, Handler, HttpError, Method, Request, RequestHead, Responder};
 use crate::metrics::Side;
 use crate::net::PooledConnection;
 use crate::peers::Destination;
 use crate::settings::PROXY_VERSION;
 use crate::snapshot::tls::PeerTls;
-use crate::snapshot::{AuthenticationKey, LoadedGlobalConf, SigningContext, Snapshot};
+use crate::snapshot::{AuthenticationKey, LoadedGlobalConf, Snapshot};
 use crate::worker_state::WorkerState;
 
 /// Serves the ports for information systems.
@@ -80,13 +79,8 @@ impl ClientProxy {
         body: &mut Body,
         responder: &mut Responder,
     ) -> Result<(), HttpError> {
-        let counted = Counted::begin(&self.0);
-        let outcome = match begin(&self.0, request) {
-            Ok(exchange) => rest::exchange(&exchange, body).await,
-            Err(error) => Err(error),
-        };
-        counted.end(outcome.is_ok());
-        match outcome {
+        let answer = async { rest::exchange(&begin(&self.0, request)?, body).await };
+        match self.count(answer).await {
             Ok(answer) => respond::rest(responder, &answer).await,
             Err(error) => respond::rest_fault(responder, request, &error).await,
         }
@@ -98,16 +92,22 @@ impl ClientProxy {
         body: &mut Body,
         responder: &mut Responder,
     ) -> Result<(), HttpError> {
-        let counted = Counted::begin(&self.0);
-        let outcome = match begin_soap(&self.0, request) {
-            Ok(exchange) => soap::exchange(&exchange, body).await,
-            Err(error) => Err(error),
-        };
-        counted.end(outcome.is_ok());
-        match outcome {
+        let answer = async { soap::exchange(&begin_soap(&self.0, request)?, body).await };
+        match self.count(answer).await {
             Ok(answer) => soap::respond(responder, &answer).await,
             Err(error) => respond::soap_fault(responder, request, &error).await,
         }
+    }
+
+    /// Counts an exchange while it runs and when it ends.
+    async fn count<A>(
+        &self,
+        answer: impl Future<Output = Result<A, ExchangeError>>,
+    ) -> Result<A, ExchangeError> {
+        let counted = Counted::begin(&self.0);
+        let answer = answer.await;
+        counted.end(answer.is_ok());
+        answer
     }
 }
 
@@ -198,24 +198,14 @@ impl Exchange<'_> {
         Ok(connection)
     }
 
-    /// What the client's messages are signed with at this moment: the request may have taken so long to come that the
-    /// OCSP responses of the beginning have run out.
-    fn signing(&self, client: &ClientId) -> Result<Arc<SigningContext>, SignError> {
-        let snapshot = self.worker.process.current.take();
-        sign::context(&snapshot, client, OffsetDateTime::now_utc())
-    }
-
-    /// Verifies the response, now that all of it is here; its evidence may be younger than the request.
-    fn verify(&self, received: Received, provider: &ClientId) -> Result<Verified<Received>, ExchangeError> {
-        let metrics = self.worker.process.metrics.side(Side::ClientProxy);
-        let verifier = &self.worker.verifier;
-        verifier.verify(
-            received,
-            provider,
-            &self.globalconf,
-            OffsetDateTime::now_utc(),
-            metrics,
-        )
+    /// This server's part in the exchange.
+    fn party(&self) -> Party<'_> {
+        Party {
+            worker: self.worker,
+            globalconf: &self.globalconf,
+            side: Side::ClientProxy,
+            request_id: &self.request_id,
+        }
     }
 
     /// The head of the transport message (wire.md 2.1).

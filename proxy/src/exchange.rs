@@ -11,6 +11,7 @@ pub mod error;
 pub mod incoming;
 pub mod log;
 pub mod outgoing;
+pub mod party;
 pub mod sign;
 pub mod soap_content;
 pub mod soap_source;
@@ -23,6 +24,7 @@ use protocol_signature::hash_chain::PartDigest;
 pub use error::ExchangeError;
 pub use incoming::{Attachment, Received};
 pub use outgoing::Outgoing;
+pub use party::Party;
 pub use verify::Verified;
 
 /// The digest of every part that we send, and of requests in responses (wire.md 2.1, 2.3).

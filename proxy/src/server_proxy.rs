@@ -18,17 +18,15 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use protocol_message::fault::{Fault, SOAP_FAULT_CONTENT_TYPE};
-use protocol_message::identifier::ClientId;
 use protocol_message::transport::header;
 use protocol_pki::digest::DigestAlgorithm;
 use time::OffsetDateTime;
 
-use crate::exchange::sign::{self, SignError};
-use crate::exchange::{ExchangeError, Outgoing, Received, Verified};
+use crate::exchange::{ExchangeError, Outgoing, Party};
 use crate::fault;
 use crate::http::{Body, BodyLength, Handler, HttpError, Request, Responder, ResponseHead};
 use crate::metrics::Side;
-use crate::snapshot::{LoadedGlobalConf, SigningContext, Snapshot};
+use crate::snapshot::{LoadedGlobalConf, Snapshot};
 use crate::worker_state::WorkerState;
 
 /// Serves the port on which security servers meet.
@@ -149,24 +147,14 @@ impl Exchange<'_> {
         }
     }
 
-    /// What the provider's messages are signed with at this moment: the service may have taken so long that the OCSP
-    /// responses of the beginning have run out.
-    fn signing(&self, provider: &ClientId) -> Result<Arc<SigningContext>, SignError> {
-        let snapshot = self.worker.process.current.take();
-        sign::context(&snapshot, provider, OffsetDateTime::now_utc())
-    }
-
-    /// Verifies the request, now that all of it is here.
-    fn verify(&self, received: Received, client: &ClientId) -> Result<Verified<Received>, ExchangeError> {
-        let metrics = self.worker.process.metrics.side(Side::ServerProxy);
-        let verifier = &self.worker.verifier;
-        verifier.verify(
-            received,
-            client,
-            &self.globalconf,
-            OffsetDateTime::now_utc(),
-            metrics,
-        )
+    /// This server's part in the exchange.
+    fn party(&self) -> Party<'_> {
+        Party {
+            worker: self.worker,
+            globalconf: &self.globalconf,
+            side: Side::ServerProxy,
+            request_id: self.request_id(),
+        }
     }
 
     /// Begins the response: what fails from here on is told inside the message (wire.md 2.4).

@@ -2,16 +2,14 @@
 
 use std::cell::OnceCell;
 
-use bytes::Bytes;
 use protocol_message::rest::{RequestPart, ResponsePart};
 use protocol_message::transport::{PartKind, header};
-use storage::message_log::{Direction, LogReceipt, MessageKind};
 
 use super::hang_up::Asker;
 use super::respond::RestAnswer;
 use super::{Exchange, receive};
-use crate::exchange::log::{self, BodyLog, Entry};
-use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, sign};
+use crate::exchange::log::BodyLog;
+use crate::exchange::{ExchangeError, Outgoing, Received};
 use crate::http::{Body, BodyLength, BodyWriter, HttpError, ResponseHead};
 use crate::net::PooledConnection;
 
@@ -67,12 +65,11 @@ async fn converse(
     body: &mut Body,
     connection: &mut PooledConnection,
 ) -> Result<Answer, ExchangeError> {
-    let process = &exchange.worker.process;
     let outgoing = Outgoing::new()?;
     let head = exchange
         .transport_head(outgoing.content_type())
         .with(header::MESSAGE_TYPE, "REST");
-    let mut body_log = BodyLog::rest(process, true, request.service());
+    let mut body_log = exchange.party().body_log(request.service());
     let (asker, sent) = (Asker::default(), OnceCell::new());
     let conversation = connection.converse::<_, ExchangeError>(
         &head,
@@ -115,18 +112,19 @@ async fn stream<'b>(
     mut outgoing: Outgoing,
     out: &mut BodyWriter,
 ) -> Result<Sent, ExchangeError> {
-    let process = &exchange.worker.process;
     outgoing
         .ocsp_responses(out, &exchange.authentication.ocsp_responses)
         .await?;
     outgoing.rest_request(out, request.to_bytes()).await?;
-    let mut body_log = BodyLog::rest(process, true, request.service());
+    let mut body_log = exchange.party().body_log(request.service());
     let has_body = stream_body(body, &mut outgoing, out, &mut body_log).await?;
     asker.waits(body);
     out.flush().await?;
-    let context = exchange.signing(request.client())?;
-    let signature = sign::sign(&process.signer, &context, outgoing.digests()).await?;
-    let logged = log_request(exchange, request, &signature, (body_log, has_body)).await?;
+    let party = exchange.party();
+    let signature = party.sign(request.client(), outgoing.digests()).await?;
+    let logged = party
+        .log_rest(request, None, &signature, (body_log, has_body))
+        .await?;
     let body_digest = outgoing.digests().body().map(Into::into);
     outgoing.finish(out, &signature, logged).await?;
     Ok(Sent { body_digest })
@@ -153,36 +151,6 @@ async fn stream_body(
     Ok(has_body)
 }
 
-async fn log_request(
-    exchange: &Exchange<'_>,
-    request: &RequestPart,
-    signature: &SignatureParts,
-    body: (BodyLog, bool),
-) -> Result<LogReceipt, ExchangeError> {
-    let entry = entry(exchange, request, Direction::Request);
-    let whole = || Bytes::copy_from_slice(request.to_bytes());
-    let logged = log::rest(
-        &exchange.worker.process,
-        entry,
-        (whole, || request.filtered().into()),
-        signature,
-        body,
-    );
-    Ok(logged.await?)
-}
-
-fn entry(exchange: &Exchange<'_>, request: &RequestPart, direction: Direction) -> Entry {
-    Entry {
-        message_id: request.message_id().to_owned(),
-        request_id: Some(exchange.request_id.clone()),
-        direction,
-        client_side: true,
-        client: request.client().clone(),
-        service: request.service().clone(),
-        kind: MessageKind::Rest,
-    }
-}
-
 /// The REST response in what was received.
 fn response_part(received: &Received) -> Result<ResponsePart, ExchangeError> {
     let part = match &received.message {
@@ -205,33 +173,15 @@ async fn accept(
         received,
         body_log,
     } = answer;
-    let verified = exchange.verify(received, &request.service().provider)?;
+    let party = exchange.party();
+    let verified = party.verify(received, &request.service().provider)?;
     response.check_consistency(request, &request.request_hash(sent.body_digest.as_deref()))?;
-    let logged = log_response(exchange, request, &response, verified.get(), body_log).await?;
+    let signature = verified.get().require_signature("Response")?;
+    let body = (body_log, !verified.get().attachments.is_empty());
+    let logged = party.log_rest(request, Some(&response), signature, body).await?;
     Ok(RestAnswer {
         part: response,
         received: verified,
         logged,
     })
-}
-
-async fn log_response(
-    exchange: &Exchange<'_>,
-    request: &RequestPart,
-    response: &ResponsePart,
-    received: &Received,
-    body_log: BodyLog,
-) -> Result<LogReceipt, ExchangeError> {
-    let entry = entry(exchange, request, Direction::Response);
-    let whole = || Bytes::copy_from_slice(response.to_bytes());
-    let signature = received.require_signature("Response")?;
-    let body = (body_log, !received.attachments.is_empty());
-    let logged = log::rest(
-        &exchange.worker.process,
-        entry,
-        (whole, || response.filtered().into()),
-        signature,
-        body,
-    );
-    Ok(logged.await?)
 }

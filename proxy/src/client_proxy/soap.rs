@@ -2,20 +2,18 @@
 
 use std::cell::Cell;
 
-use bytes::Bytes;
 use protocol_message::soap::{
-    self, ParsedSoap, SoapMessage, check_consistency, check_request_hash, filtered_message, message_hash,
-    validate_soap_action,
+    self, ParsedSoap, SoapMessage, check_consistency, check_request_hash, message_hash, validate_soap_action,
 };
 use protocol_message::transport::{ContentType, PartKind, SmallPart, header};
-use storage::message_log::{Direction, LogReceipt, MessageKind};
+use storage::message_log::{Direction, LogReceipt};
 
 use super::hang_up::Asker;
 use super::{Exchange, receive};
-use crate::exchange::log::{self, BodyLog, Entry};
+use crate::exchange::log::BodyLog;
 use crate::exchange::soap_content::SoapContent;
 use crate::exchange::soap_source::{SoapPart, SoapSource};
-use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, sign};
+use crate::exchange::{ExchangeError, Outgoing, Received};
 use crate::http::{Body, BodyLength, BodyWriter, HttpError, Responder, ResponseHead};
 use crate::net::PooledConnection;
 
@@ -120,41 +118,11 @@ async fn stream<'b>(
         asker.waits(body);
     }
     out.flush().await?;
-    let context = exchange.signing(&message.header.client)?;
-    let signature = sign::sign(&exchange.worker.process.signer, &context, outgoing.digests()).await?;
-    let logged = log(
-        exchange,
-        message,
-        (&part.bytes, message),
-        Direction::Request,
-        &signature,
-    )
-    .await?;
+    let party = exchange.party();
+    let signature = party.sign(&message.header.client, outgoing.digests()).await?;
+    let logged = party.log_soap(message, Direction::Request, (&part.bytes, message), &signature);
+    let logged = logged.await?;
     outgoing.finish(out, &signature, logged).await
-}
-
-/// Logs the request or the response; both are found under the request's message id.
-async fn log(
-    exchange: &Exchange<'_>,
-    request: &SoapMessage,
-    (bytes, message): (&[u8], &SoapMessage),
-    direction: Direction,
-    signature: &SignatureParts,
-) -> Result<LogReceipt, ExchangeError> {
-    let entry = Entry {
-        message_id: request.header.id.clone(),
-        request_id: Some(exchange.request_id.clone()),
-        direction,
-        client_side: true,
-        client: request.header.client.clone(),
-        service: request.header.service.clone(),
-        kind: MessageKind::Soap,
-    };
-    let content = (
-        || Bytes::copy_from_slice(bytes),
-        || filtered_message(message).into(),
-    );
-    Ok(log::soap(&exchange.worker.process, entry, content, signature).await?)
 }
 
 /// The SOAP response in what was received.
@@ -182,13 +150,16 @@ async fn accept(
     answer: Answer,
 ) -> Result<SoapAnswer, ExchangeError> {
     let response = &answer.response;
-    let verified = exchange.verify(answer.received, &request.header.service.provider)?;
+    let party = exchange.party();
+    let verified = party.verify(answer.received, &request.header.service.provider)?;
     check_consistency(&request.header, &response.header).map_err(ExchangeError::InconsistentResponse)?;
     check_request_hash(&response.header, &message_hash(&part.bytes))?;
     let content = SoapContent::new(verified, answer.original_content_type.as_deref())?;
     let signature = content.received().require_signature("Response")?;
     let message = (&answer.part.bytes[..], response);
-    let logged = log(exchange, request, message, Direction::Response, signature).await?;
+    let logged = party
+        .log_soap(request, Direction::Response, message, signature)
+        .await?;
     Ok(SoapAnswer { content, logged })
 }
 

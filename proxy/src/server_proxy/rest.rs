@@ -1,17 +1,16 @@
 //! A REST request at the provider's server.
 
-use bytes::Bytes;
 use protocol_message::rest::{RequestPart, ResponseHead as ProviderHead, ResponsePart, to_http_value};
 use protocol_message::transport::PartKind;
-use storage::message_log::{Direction, LogReceipt, MessageKind};
+use storage::message_log::LogReceipt;
 
 use super::authorize::{self, Authorized};
 use super::call::{self, Conversation};
 use super::metadata::{self, rest::RestService};
 use super::{Exchange, peer};
 use crate::exchange::incoming::{Receiving, receive};
-use crate::exchange::log::{self, BodyLog, Entry};
-use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, Verified, sign};
+use crate::exchange::log::BodyLog;
+use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, Verified};
 use crate::http::{Body, BodyWriter, HttpError, Method, RequestHead, Responder, ResponseHead};
 use crate::net::PooledConnection;
 use crate::service_url::ServiceUrl;
@@ -24,8 +23,13 @@ pub(super) async fn serve(
 ) -> Result<(), ExchangeError> {
     let (request, received, body_log) = read(exchange, body).await?;
     let answerer = answerer(exchange, &request)?;
-    let verified = exchange.verify(received, request.client())?;
-    let logged = log_request(exchange, &request, &verified, body_log).await?;
+    let party = exchange.party();
+    let verified = party.verify(received, request.client())?;
+    let signature = verified.get().require_signature("Request")?;
+    let has_body = !verified.get().attachments.is_empty();
+    let logged = party
+        .log_rest(&request, None, signature, (body_log, has_body))
+        .await?;
 
     let mut outgoing = exchange.start(responder, None).await?;
     let (accepted, out) = ((&verified, &logged), responder.body());
@@ -78,7 +82,7 @@ async fn read(
     let received = receive(body, exchange.content_type(), receiving, |received, body_log| {
         request = check(exchange, received)?;
         if let Some(request) = &request {
-            *body_log = BodyLog::rest(process, false, request.service());
+            *body_log = exchange.party().body_log(request.service());
         }
         Ok(())
     });
@@ -102,7 +106,7 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<RequestP
     let request = RequestPart::parse(&part.bytes)?;
     let provider = &request.service().provider;
     peer::check_provider(&exchange.snapshot, provider)?;
-    exchange.signing(provider)?;
+    exchange.party().can_sign(provider)?;
     let caller = exchange.caller(&received.ocsp_responses);
     peer::check_caller(
         &exchange.worker.callers,
@@ -112,44 +116,6 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<RequestP
         exchange.at,
     )?;
     Ok(Some(request))
-}
-
-async fn log_request(
-    exchange: &Exchange<'_>,
-    request: &RequestPart,
-    verified: &Verified<Received>,
-    body_log: BodyLog,
-) -> Result<LogReceipt, ExchangeError> {
-    let received = verified.get();
-    let signature = received.require_signature("Request")?;
-    let has_body = !received.attachments.is_empty();
-    let part = received
-        .message
-        .as_ref()
-        .map(|part| &part.bytes[..])
-        .unwrap_or_default();
-    let message = || Bytes::copy_from_slice(part);
-    let entry = entry(exchange, request, Direction::Request);
-    let receipt = log::rest(
-        &exchange.worker.process,
-        entry,
-        (message, || request.filtered().into()),
-        signature,
-        (body_log, has_body),
-    );
-    Ok(receipt.await?)
-}
-
-fn entry(exchange: &Exchange<'_>, request: &RequestPart, direction: Direction) -> Entry {
-    Entry {
-        message_id: request.message_id().to_owned(),
-        request_id: Some(exchange.request_id().to_owned()),
-        direction,
-        client_side: false,
-        client: request.service().provider.clone(),
-        service: request.service().clone(),
-        kind: MessageKind::Rest,
-    }
 }
 
 /// Calls the service, streams its answer, signs and logs it.
@@ -188,12 +154,11 @@ async fn answer_metadata(
     out: &mut BodyWriter,
 ) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
     tracing::trace!(record = %logged.id(), ?service, "answering for the provider");
-    let process = &exchange.worker.process;
     let answer = metadata::rest::answer(exchange, service, request).await?;
     let head = ResponseHead::new(200).with("Content-Type", answer.content_type);
     let response = response_part(exchange, request, verified, &head)?;
     outgoing.rest_response(out, response.to_bytes()).await?;
-    let mut body_log = BodyLog::rest(process, false, request.service());
+    let mut body_log = exchange.party().body_log(request.service());
     outgoing.start_rest_body(out).await?;
     body_log.append(answer.body.clone()).await?;
     outgoing.body(out, answer.body).await?;
@@ -210,13 +175,11 @@ async fn seal(
     outgoing: &Outgoing,
     body: (BodyLog, bool),
 ) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
-    let process = &exchange.worker.process;
-    let context = exchange.signing(&request.service().provider)?;
-    let signature = sign::sign(&process.signer, &context, outgoing.digests()).await?;
-    let entry = entry(exchange, request, Direction::Response);
-    let whole = || Bytes::copy_from_slice(response.to_bytes());
-    let content = (whole, || response.filtered().into());
-    let logged = log::rest(process, entry, content, &signature, body).await?;
+    let party = exchange.party();
+    let signature = party
+        .sign(&request.service().provider, outgoing.digests())
+        .await?;
+    let logged = party.log_rest(request, Some(response), &signature, body).await?;
     Ok((signature, logged))
 }
 
@@ -229,10 +192,9 @@ async fn relay(
     outgoing: &mut Outgoing,
     out: &mut BodyWriter,
 ) -> Result<(ResponsePart, (BodyLog, bool)), Conversation> {
-    let process = &exchange.worker.process;
     let response = response_part(exchange, request, verified, head)?;
     outgoing.rest_response(out, response.to_bytes()).await?;
-    let mut body_log = BodyLog::rest(process, false, request.service());
+    let mut body_log = exchange.party().body_log(request.service());
     let has_body = may_have_body(request, head.status);
     if has_body {
         stream_body(body, outgoing, out, &mut body_log).await?;

@@ -1,22 +1,20 @@
 //! A SOAP request at the provider's server.
 
-use bytes::Bytes;
 use protocol_message::soap::{
-    self, ParsedSoap, Recoded, SoapMessage, filtered_message, message_hash, validate_soap_action,
-    with_request_hash,
+    self, ParsedSoap, Recoded, SoapMessage, message_hash, validate_soap_action, with_request_hash,
 };
 use protocol_message::transport::{ContentType, PartHeaders, PartKind, TransportError, header};
-use storage::message_log::{Direction, LogReceipt, MessageKind};
+use storage::message_log::{Direction, LogReceipt};
 
 use super::authorize::{self, Authorized};
 use super::call::{self, CallError, Conversation};
 use super::metadata::{self, soap::SoapService};
 use super::{Exchange, peer};
 use crate::exchange::incoming::{Receiving, receive};
-use crate::exchange::log::{self, BodyLog, Entry};
+use crate::exchange::log::BodyLog;
 use crate::exchange::soap_content::SoapContent;
 use crate::exchange::soap_source::{SoapPart, SoapSource};
-use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, sign};
+use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts};
 use crate::http::{Body, BodyLength, BodyWriter, Method, RequestHead, Responder, ResponseHead};
 use crate::net::PooledConnection;
 
@@ -78,7 +76,7 @@ async fn accept(
     request: &SoapMessage,
     received: Received,
 ) -> Result<(SoapContent, LogReceipt), ExchangeError> {
-    let verified = exchange.verify(received, &request.header.client)?;
+    let verified = exchange.party().verify(received, &request.header.client)?;
     let content = SoapContent::new(verified, exchange.header(header::ORIGINAL_CONTENT_TYPE))?;
     let logged = log_request(exchange, request, &content).await?;
     Ok((content, logged))
@@ -136,7 +134,7 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<SoapMess
     let provider = &request.header.service.provider;
     peer::check_server(&exchange.snapshot, request.header.security_server.as_ref())?;
     peer::check_provider(&exchange.snapshot, provider)?;
-    exchange.signing(provider)?;
+    exchange.party().can_sign(provider)?;
     let caller = exchange.caller(&received.ocsp_responses);
     let client = &request.header.client;
     peer::check_caller(
@@ -161,30 +159,10 @@ async fn log_request(
         .map(|part| &part.bytes[..])
         .unwrap_or_default();
     let signature = received.require_signature("Request")?;
-    log(exchange, request, (bytes, request), Direction::Request, signature).await
-}
-
-async fn log(
-    exchange: &Exchange<'_>,
-    request: &SoapMessage,
-    (bytes, message): (&[u8], &SoapMessage),
-    direction: Direction,
-    signature: &SignatureParts,
-) -> Result<LogReceipt, ExchangeError> {
-    let entry = Entry {
-        message_id: request.header.id.clone(),
-        request_id: Some(exchange.request_id().to_owned()),
-        direction,
-        client_side: false,
-        client: request.header.service.provider.clone(),
-        service: request.header.service.clone(),
-        kind: MessageKind::Soap,
-    };
-    let content = (
-        || Bytes::copy_from_slice(bytes),
-        || filtered_message(message).into(),
-    );
-    Ok(log::soap(&exchange.worker.process, entry, content, signature).await?)
+    let (party, message) = (exchange.party(), (bytes, request));
+    party
+        .log_soap(request, Direction::Request, message, signature)
+        .await
 }
 
 /// Calls the service, streams its answer on, signs and logs it. `begun` gets the response once the service has answered
@@ -285,16 +263,10 @@ async fn seal(
     (bytes, response): &(Vec<u8>, SoapMessage),
     outgoing: &Outgoing,
 ) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
-    let context = exchange.signing(&request.header.service.provider)?;
-    let signature = sign::sign(&exchange.worker.process.signer, &context, outgoing.digests()).await?;
-    let logged = log(
-        exchange,
-        request,
-        (bytes, response),
-        Direction::Response,
-        &signature,
-    )
-    .await?;
+    let (party, provider) = (exchange.party(), &request.header.service.provider);
+    let signature = party.sign(provider, outgoing.digests()).await?;
+    let logged = party.log_soap(request, Direction::Response, (bytes, response), &signature);
+    let logged = logged.await?;
     Ok((signature, logged))
 }
 
