@@ -18,7 +18,7 @@ pub fn check(data: &[u8]) -> bool {
                 message: with_hash,
             }),
         ) => {
-            check_message(message, with_hash, bytes, &content_type);
+            check_message(data, message, with_hash, bytes, &content_type);
         }
         (Ok(ParsedSoap::Fault(fault)), Ok(Recoded::Fault(same))) => {
             assert_eq!(fault, same);
@@ -33,6 +33,7 @@ pub fn check(data: &[u8]) -> bool {
 const HASH: [u8; 64] = [7; 64];
 
 fn check_message(
+    data: &[u8],
     message: &soap::SoapMessage,
     with_hash: &soap::SoapMessage,
     bytes: &[u8],
@@ -50,9 +51,30 @@ fn check_message(
         matches!(&twice, Ok(Recoded::Message { message, .. }) if **message == *with_hash),
         "recoded again: {twice:?}"
     );
+    if !message.is_response() {
+        check_metadata_services(data, message, content_type);
+    }
     let filtered = soap::filtered_message(message);
     assert!(
         matches!(soap::parse(&filtered, content_type), Ok(ParsedSoap::Message(_))),
         "what is logged without a body is a message"
     );
+}
+
+/// Asserts that the metadata services can answer whatever was accepted as a request.
+fn check_metadata_services(data: &[u8], message: &soap::SoapMessage, content_type: &ContentType) {
+    assert!(soap::wsdl_query(data).is_ok());
+    let service = &message.header.service;
+    let operation = &service.service_code;
+    let answers = [
+        soap::wsdl_response(data, operation),
+        soap::methods_response(data, operation, std::iter::once(service)),
+    ];
+    for answer in answers {
+        let parsed = answer.map(|answer| soap::parse(&answer, content_type));
+        assert!(
+            matches!(&parsed, Ok(Ok(ParsedSoap::Message(answer))) if answer.header == message.header),
+            "an answer: {parsed:?}"
+        );
+    }
 }

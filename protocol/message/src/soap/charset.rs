@@ -44,11 +44,12 @@ fn declared_encoding(bytes: &[u8]) -> Result<&'static Encoding, SoapError> {
         .ok_or_else(|| SoapError::Encoding(String::from_utf8_lossy(label).into_owned()))
 }
 
-/// The value of `encoding` in `<?xml ... ?>`.
+/// The value of `encoding` in `<?xml ... ?>`. An instruction such as `<?xml-stylesheet ... ?>` is no declaration.
 fn declared_label(bytes: &[u8]) -> Option<&[u8]> {
     let head = bytes
         .get(..bytes.len().min(DECLARATION_LIMIT))?
-        .strip_prefix(b"<?xml")?;
+        .strip_prefix(b"<?xml")
+        .filter(|head| head.first().is_some_and(u8::is_ascii_whitespace))?;
     let declaration = head.get(..memchr::memmem::find(head, b"?>")?)?;
     let name = memchr::memmem::find(declaration, b"encoding")?;
     let after = declaration.get(name.checked_add(b"encoding".len())?..)?;
@@ -70,6 +71,13 @@ mod tests {
         assert!(decode(latin).unwrap().ends_with("<a>ä</a>"));
         assert!(!is_utf8(latin));
         assert!(is_utf8(b"<?xml version=\"1.0\" encoding=\"utf-8\"?>"));
+    }
+
+    #[test]
+    fn an_instruction_declares_no_encoding() {
+        let text = "<?xml-stylesheet encoding='ISO-8859-1'?><a>ä</a>";
+        assert!(is_utf8(text.as_bytes()));
+        assert_eq!(decode(text.as_bytes()).unwrap(), text);
     }
 
     #[test]
