@@ -58,3 +58,13 @@ fn chunk_size(data: &[u8]) -> usize {
         .fold(0_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(*byte));
     usize::from(sum % 63).saturating_add(2)
 }
+
+/// Longest input that is fed byte by byte, in bytes. Where a chunk may be cut shows in short inputs as well as in long ones,
+/// which would take most of the time that there is for looking.
+const BYTE_BY_BYTE: usize = 512;
+
+/// The chunk sizes that are compared with the whole: single bytes for a short input, and a size of its own.
+fn chunk_sizes(data: &[u8]) -> impl Iterator<Item = usize> {
+    let single = (data.len() <= BYTE_BY_BYTE).then_some(1);
+    single.into_iter().chain([chunk_size(data)])
+}

@@ -10,7 +10,7 @@ const MOST_BUFFERED: usize = MAX_FRAME + 4 + 64 * 1024;
 /// Acceptable is a stream of whole frames that the signer or its client understands.
 pub fn check(data: &[u8]) -> bool {
     let whole = payloads(data, data.len().max(1));
-    for size in [1, crate::chunk_size(data)] {
+    for size in crate::chunk_sizes(data) {
         assert_eq!(payloads(data, size), whole, "in chunks of {size}");
     }
     let Ok(payloads) = whole else {

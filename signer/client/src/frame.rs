@@ -223,9 +223,12 @@ pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameError> {
 /// Cuts frames out of a byte stream. Holds at most one frame and one read more than was taken out.
 #[derive(Default)]
 pub struct FrameReader {
+    /// Room for what is read. It is kept from read to read, because making it means to write every byte of it.
     buffer: zeroize::Zeroizing<Vec<u8>>,
     /// Where the next frame begins in `buffer`.
     start: usize,
+    /// Where what was read ends in `buffer`.
+    end: usize,
 }
 
 impl std::fmt::Debug for FrameReader {
@@ -240,7 +243,7 @@ impl FrameReader {
     /// Bytes that were read and not taken out.
     #[must_use]
     pub fn buffered(&self) -> usize {
-        self.buffer.len().saturating_sub(self.start)
+        self.end.saturating_sub(self.start)
     }
 
     /// Reads once from the stream, whatever it has.
@@ -249,22 +252,25 @@ impl FrameReader {
     /// `Closed` at the end of the stream, `Io` otherwise (a time-out of the socket is `Io` and loses nothing).
     pub fn fill(&mut self, stream: &mut impl Read) -> Result<(), FrameError> {
         self.make_room();
-        let end = self.buffer.len();
-        self.buffer.resize(end + READ_CHUNK, 0);
-        let result = stream.read(self.buffer.get_mut(end..).unwrap_or_default());
-        let read = *result.as_ref().unwrap_or(&0);
-        self.buffer.truncate(end + read.min(READ_CHUNK));
-        match result {
-            Ok(0) => Err(FrameError::Closed),
-            Ok(_) => Ok(()),
-            Err(error) => Err(error.into()),
+        let room = self.buffer.get_mut(self.end..self.end + READ_CHUNK);
+        match stream.read(room.unwrap_or_default())? {
+            0 => Err(FrameError::Closed),
+            read => {
+                self.end += read.min(READ_CHUNK);
+                Ok(())
+            }
         }
     }
 
+    /// Moves what is left to the front and makes room for one read behind it.
     fn make_room(&mut self) {
         if self.start > 0 {
-            self.buffer.drain(..self.start);
+            self.buffer.copy_within(self.start..self.end, 0);
+            self.end -= self.start;
             self.start = 0;
+        }
+        if self.buffer.len() < self.end + READ_CHUNK {
+            self.buffer.resize(self.end + READ_CHUNK, 0);
         }
     }
 
@@ -277,7 +283,7 @@ impl FrameReader {
             return Ok(None);
         };
         let from = self.start + LENGTH_BYTES;
-        if self.buffer.len() < from + length {
+        if self.end < from + length {
             return Ok(None);
         }
         self.start = from + length;
@@ -287,7 +293,7 @@ impl FrameReader {
     fn next_length(&self) -> Result<Option<usize>, FrameError> {
         let head = self
             .buffer
-            .get(self.start..)
+            .get(self.start..self.end)
             .and_then(|rest| rest.first_chunk::<LENGTH_BYTES>());
         let Some(head) = head else { return Ok(None) };
         let length = usize::try_from(u32::from_le_bytes(*head)).unwrap_or(usize::MAX);
