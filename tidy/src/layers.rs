@@ -23,7 +23,9 @@ const PROTOCOL: &[&str] = &[
 fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
     let with = |base: &[&'static str], more: &[&'static str]| [base, more].concat();
     let (imports, tests): (Vec<&'static str>, &'static [&'static str]) = match name {
-        "protocol-message" | "protocol-pki" | "proxy-tls-cbc" | "settings" | "tidy" => (vec![], &[]),
+        "protocol-message" | "protocol-pki" | "proxy-http-codec" | "proxy-tls-cbc" | "settings" | "tidy" => {
+            (vec![], &[])
+        }
         "protocol-signature" => (vec!["protocol-pki"], &[]),
         "protocol-globalconf" => (WORDS.to_vec(), &[]),
         "signer-client" => (vec!["protocol-pki"], &[]),
@@ -41,7 +43,13 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
         "proxy" => (
             with(
                 PROTOCOL,
-                &["proxy-tls-cbc", "settings", "signer-client", "storage"],
+                &[
+                    "proxy-http-codec",
+                    "proxy-tls-cbc",
+                    "settings",
+                    "signer-client",
+                    "storage",
+                ],
             ),
             &["trust"],
         ),
@@ -59,7 +67,7 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
             ),
             &[],
         ),
-        "fuzz-properties" => (with(PROTOCOL, &["signer-client"]), &[]),
+        "fuzz-properties" => (with(PROTOCOL, &["proxy-http-codec", "signer-client"]), &[]),
         _ => return None,
     };
     Some((imports, tests))

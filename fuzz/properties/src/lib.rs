@@ -16,11 +16,15 @@
 //! | [`asic`] | container | bounded memory; what is written again reads the same |
 //! | [`signed_directory`] | signed directory and the parts that its signature covers | bounds; every accepted part has its headers |
 //! | [`signer_socket`] | frames from and to the signer | the same in any chunks; bounded memory; written again, read again |
+//! | [`http`] | HTTP/1.1 requests and responses on a connection | the same in any chunks; bounds; one way to say where a body ends; what is written again reads the same |
+//! | [`description`] | WSDL and OpenAPI descriptions | no address is left in them, and nothing else changes |
 //! | [`content_type`], [`identifier`] | header values | what is written again reads the same |
 
 pub mod asic;
 pub mod content_type;
+pub mod description;
 pub mod hash_chain;
+pub mod http;
 pub mod identifier;
 pub mod ocsp;
 pub mod rest_part;
@@ -47,6 +51,8 @@ pub const TARGETS: &[(&str, Check)] = &[
     ("asic", asic::check),
     ("signed_directory", signed_directory::check),
     ("signer_socket", signer_socket::check),
+    ("http", http::check),
+    ("description", description::check),
     ("content_type", content_type::check),
     ("identifier", identifier::check),
 ];

@@ -64,8 +64,8 @@ macro_rules! replays {
 }
 
 replays! {
-    transport rest_part soap signature_document hash_chain ocsp tsp asic signed_directory signer_socket content_type
-    identifier
+    transport rest_part soap signature_document hash_chain ocsp tsp asic signed_directory signer_socket http
+    description content_type identifier
 }
 
 #[test]

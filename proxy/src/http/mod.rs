@@ -1,7 +1,8 @@
 //! HTTP/1.1 for the client proxy and the server proxy: an own codec and the connections that drive it.
 //!
 //! # Rooms
-//! - [`codec`] is pure (no I/O, no clock): heads, body framing, chunked coding. It is what fuzzers feed.
+//! - [`codec`] is pure (no I/O, no clock): heads, body framing, chunked coding. It is a crate of its own, because
+//!   fuzzers feed it.
 //! - [`head`] holds the words: [`RequestHead`], [`ResponseHead`], [`Headers`], [`Method`], [`Target`].
 //! - [`body`] reads a message body ([`Body`]), [`writer`] writes one ([`BodyWriter`]).
 //! - [`server`] serves a connection ([`serve_connection`], [`Handler`], [`Responder`]).
@@ -47,11 +48,11 @@
 
 pub mod body;
 pub mod client;
-pub mod codec;
-pub mod error;
-pub mod head;
 pub mod server;
 pub mod writer;
+
+pub use proxy_http_codec as codec;
+pub use proxy_http_codec::{error, head};
 
 pub use body::Body;
 pub use client::{ClientConnection, ClientSettings, NO_LIMIT};

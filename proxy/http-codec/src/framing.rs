@@ -1,7 +1,7 @@
 //! Where a body ends and whether the connection outlives it (RFC 9112 6 and 9).
 
-use crate::http::error::HeadError;
-use crate::http::head::{Headers, RequestHead, ResponseHead, Version};
+use crate::error::HeadError;
+use crate::head::{Headers, RequestHead, ResponseHead, Version};
 
 /// How a received body is delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 use bytes::Bytes;
 
 use super::{MAX_HEAD_LENGTH, MAX_HEADER_COUNT};
-use crate::http::error::HeadError;
-use crate::http::head::{Headers, Method, RequestHead, ResponseHead, Target, Version};
+use crate::error::HeadError;
+use crate::head::{Headers, Method, RequestHead, ResponseHead, Target, Version};
 
 /// Finds the end of a head in a growing buffer without looking at a byte twice.
 #[derive(Debug, Default)]

@@ -6,14 +6,14 @@ use std::io;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeadError {
-    /// The head exceeds [`super::codec::MAX_HEAD_LENGTH`] bytes.
-    #[error("message head is longer than {} bytes", super::codec::MAX_HEAD_LENGTH)]
+    /// The head exceeds [`crate::MAX_HEAD_LENGTH`] bytes.
+    #[error("message head is longer than {} bytes", crate::MAX_HEAD_LENGTH)]
     TooLong,
-    /// The request line alone exceeds [`super::codec::MAX_HEAD_LENGTH`] bytes.
+    /// The request line alone exceeds [`crate::MAX_HEAD_LENGTH`] bytes.
     #[error("request target is too long")]
     TargetTooLong,
-    /// More than [`super::codec::MAX_HEADER_COUNT`] header fields.
-    #[error("more than {} header fields", super::codec::MAX_HEADER_COUNT)]
+    /// More than [`crate::MAX_HEADER_COUNT`] header fields.
+    #[error("more than {} header fields", crate::MAX_HEADER_COUNT)]
     TooManyHeaders,
     /// A line feed without a carriage return before it.
     #[error("line ends with a bare line feed")]

@@ -4,8 +4,8 @@ use bytes::{BufMut, BytesMut};
 
 use super::date::HttpDate;
 use super::framing::BodyLength;
-use crate::http::error::HttpError;
-use crate::http::head::{Headers, RequestHead, ResponseHead};
+use crate::error::HttpError;
+use crate::head::{Headers, RequestHead, ResponseHead};
 
 /// The end of a chunked body without trailers.
 pub const LAST_CHUNK: &[u8] = b"0\r\n\r\n";

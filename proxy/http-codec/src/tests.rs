@@ -7,8 +7,8 @@ use super::encode::{ResponseFraming, encode_chunk_size, encode_request, encode_r
 use super::framing::{BodyFraming, BodyLength, keeps_alive, request_framing, response_framing};
 use super::parse::{HeadScanner, parse_request, parse_response};
 use super::{MAX_CHUNK_EXTENSIONS, MAX_CHUNK_LINE, MAX_HEAD_LENGTH, MAX_HEADER_COUNT, MAX_TRAILER_LENGTH};
-use crate::http::error::{BodyError, HeadError, HttpError};
-use crate::http::head::{Method, RequestHead, ResponseHead, Target, Version};
+use crate::error::{BodyError, HeadError, HttpError};
+use crate::head::{Method, RequestHead, ResponseHead, Target, Version};
 
 /// What a server makes of a request head: where the body ends, or why it is refused.
 fn request(text: &str) -> Result<(RequestHead, BodyFraming), HeadError> {

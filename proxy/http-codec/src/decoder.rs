@@ -5,8 +5,8 @@ use bytes::{Buf, Bytes, BytesMut};
 use super::framing::BodyFraming;
 use super::parse::{HeadScanner, parse_trailers};
 use super::{MAX_CHUNK_EXTENSIONS, MAX_CHUNK_LINE, MAX_TRAILER_LENGTH};
-use crate::http::error::BodyError;
-use crate::http::head::Headers;
+use crate::error::BodyError;
+use crate::head::Headers;
 
 /// What [`BodyDecoder::decode`] found.
 #[derive(Debug, PartialEq, Eq)]

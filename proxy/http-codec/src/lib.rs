@@ -6,7 +6,9 @@
 pub mod date;
 pub mod decoder;
 pub mod encode;
+pub mod error;
 pub mod framing;
+pub mod head;
 pub mod parse;
 
 #[cfg(test)]

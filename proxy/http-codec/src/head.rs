@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::codec::framing::BodyLength;
+use crate::framing::BodyLength;
 
 /// A request method, case-sensitive.
 #[derive(Clone, PartialEq, Eq, Hash)]
