@@ -27,13 +27,14 @@ impl HeadScanner {
             .and_then(|rest| memchr::memchr(b'\n', rest))
         {
             let at = self.scanned + feed;
+            // First the bound: a head that comes in small pieces never gets as far as to a line end behind it.
+            if at >= MAX_HEAD_LENGTH {
+                return Err(self.too_long());
+            }
             let line = buffer.get(self.line_start..at).unwrap_or_default();
             let Some((b'\r', line)) = line.split_last() else {
                 return Err(HeadError::BareLineFeed);
             };
-            if at >= MAX_HEAD_LENGTH {
-                return Err(self.too_long());
-            }
             self.scanned = at + 1;
             self.line_start = at + 1;
             if line.is_empty() {

@@ -181,6 +181,22 @@ fn heads_are_bounded() {
 }
 
 #[test]
+fn a_head_too_long_is_refused_alike_however_split() {
+    let long = "a".repeat(MAX_HEAD_LENGTH);
+    for (text, expected) in [
+        (format!("GET /{long} HTTP/1.1\n"), HeadError::TargetTooLong),
+        (format!("GET / HTTP/1.1\r\nX: {long}\n"), HeadError::TooLong),
+    ] {
+        for size in [1, 1000, text.len()] {
+            let mut scanner = HeadScanner::default();
+            let mut received = (1..).map(|count| text.len().min(count * size));
+            let refused = received.find_map(|end| scanner.find_end(&text.as_bytes()[..end]).err());
+            assert_eq!(refused, Some(expected.clone()), "in pieces of {size}");
+        }
+    }
+}
+
+#[test]
 fn responses_are_framed_by_status_and_method() {
     let sized = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n";
     assert_eq!(response(sized, false), Ok(BodyFraming::Length(5)));
