@@ -39,36 +39,33 @@ impl Folder {
     /// of files that were moved elsewhere: a chain may begin after them.
     pub fn check(&mut self, since: &[String]) -> ChainReport {
         let mut chain = ChainReport::default();
-        let mut followed: BTreeMap<(String, String), String> = BTreeMap::new();
         let mut found: Vec<(String, Problem)> = Vec::new();
-        for (name, report) in &self.files {
-            if report.last_digest.is_empty() {
-                continue;
-            }
-            let previous = &report.previous;
-            match self.files.get(&previous.file) {
+        let files: BTreeMap<&str, &FileReport> =
+            self.reports().map(|(name, file)| (plain(name), file)).collect();
+        let readable = || self.reports().filter(|(_, file)| !file.last_digest.is_empty());
+        let mut followed: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+        for (name, file) in readable() {
+            let previous = &file.previous;
+            match files.get(plain(&previous.file)) {
                 Some(before) if before.last_digest == previous.digest => {}
-                Some(before) => found.push((
-                    name.clone(),
-                    Problem::Previous {
+                Some(before) => {
+                    let problem = Problem::Previous {
                         expected: before.last_digest.clone(),
                         found: previous.digest.clone(),
-                    },
-                )),
+                    };
+                    found.push((name.to_owned(), problem));
+                }
                 None if previous.digest.is_empty() || since.contains(&previous.digest) => chain.chains += 1,
-                None => found.push((name.clone(), Problem::MissingFile(previous.file.clone()))),
+                None => found.push((name.to_owned(), Problem::MissingFile(previous.file.clone()))),
             }
-            let place = (group(name).to_owned(), previous.file.clone());
-            if let Some(other) = followed.insert(place, name.clone()) {
-                found.push((name.clone(), Problem::Fork(other)));
-            }
-        }
-        for (name, report) in &self.files {
-            let place = (group(name).to_owned(), name.clone());
-            if !report.last_digest.is_empty() && !followed.contains_key(&place) {
-                chain.ends.push((name.clone(), report.last_digest.clone()));
+            if let Some(other) = followed.insert((group(name), plain(&previous.file)), name) {
+                found.push((name.to_owned(), Problem::Fork(other.to_owned())));
             }
         }
+        let ends = readable().filter(|(name, _)| !followed.contains_key(&(group(name), plain(name))));
+        chain.ends = ends
+            .map(|(name, file)| (name.to_owned(), file.last_digest.clone()))
+            .collect();
         for (name, problem) in found {
             if let Some(report) = self.files.get_mut(&name) {
                 report.problems.push(problem);
@@ -81,6 +78,11 @@ impl Folder {
     pub fn reports(&self) -> impl Iterator<Item = (&str, &FileReport)> {
         self.files.iter().map(|(name, report)| (name.as_str(), report))
     }
+}
+
+/// The name that a file has once it is decrypted: it is still the one that the next file names.
+fn plain(name: &str) -> &str {
+    name.strip_suffix(".gpg").unwrap_or(name)
 }
 
 /// The part of a name that is the same for all files of a chain.

@@ -1,6 +1,6 @@
 //! Checking one archive file: is every container in it, unchanged and in the order of the chain?
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, Read, Seek};
 
 use zip::ZipArchive;
@@ -196,10 +196,10 @@ fn compare(info: &LinkingInfo, digests: &[(String, String)], problems: &mut Vec<
         .iter()
         .map(|(name, digest)| (name.as_str(), digest.as_str()))
         .collect();
-    let mut linked = HashMap::with_capacity(info.entries.len());
+    let mut linked = HashSet::with_capacity(info.entries.len());
     let mut before = info.previous.digest.as_str();
     for (digest, name) in &info.entries {
-        if linked.insert(name.as_str(), ()).is_some() {
+        if !linked.insert(name.as_str()) {
             problems.push(Problem::Twice(name.clone()));
         }
         match found.get(name.as_str()) {
@@ -211,9 +211,7 @@ fn compare(info: &LinkingInfo, digests: &[(String, String)], problems: &mut Vec<
         }
         before = digest;
     }
-    let foreign = digests
-        .iter()
-        .filter(|(name, _)| !linked.contains_key(name.as_str()));
+    let foreign = digests.iter().filter(|(name, _)| !linked.contains(name.as_str()));
     problems.extend(foreign.map(|(name, _)| Problem::NotLinked(name.clone())));
     let pairs = info.entries.iter().zip(digests);
     let reordered = pairs.filter(|((_, expected), (found, _))| expected != found);
