@@ -18,6 +18,7 @@ pub mod verification_conf;
 
 use std::sync::Arc;
 
+use storage::archive::openpgp::OpenPgpError;
 use storage::message_log::ReadError;
 use time::OffsetDateTime;
 
@@ -54,6 +55,9 @@ pub enum DownloadError {
     /// The message log can't be read.
     #[error("{0}")]
     Read(#[from] ReadError),
+    /// Downloads are encrypted, and the keys can't be used.
+    #[error("Signed documents can't be encrypted: {0}")]
+    Encryption(#[from] OpenPgpError),
     /// There is no global configuration on disk.
     #[error("Global configuration can't be read: {0}")]
     GlobalConf(std::io::Error),

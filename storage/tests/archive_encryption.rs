@@ -10,106 +10,17 @@
 
 #[allow(dead_code, reason = "shared with other tests")]
 mod archive_parts;
+#[allow(dead_code, reason = "shared with other tests")]
+mod gnupg;
 
 use std::fs::{self, File};
-use std::io::{Cursor, Read};
-use std::os::unix::fs::DirBuilderExt;
+use std::io::{self, Cursor, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use archive_parts::{Log, independent_check, names, settings};
+use gnupg::{Gpg, MODERN, RSA};
 use storage::archive::openpgp::{Keyring, KeyringSettings, OpenPgpError, SecretKeys, is_encrypted};
-use storage::archive::{ArchiveError, Grouping, run, verify};
-
-/// A GnuPG home of its own.
-struct Gpg(tempfile::TempDir);
-
-impl Gpg {
-    /// `None`, said loudly, where there is no GnuPG.
-    fn new() -> Option<Self> {
-        let home = tempfile::tempdir().unwrap();
-        fs::DirBuilder::new()
-            .mode(0o700)
-            .create(home.path().join("home"))
-            .unwrap();
-        let gpg = Self(home);
-        if Command::new("gpg").arg("--version").output().is_err() {
-            eprintln!("SKIPPED: there is no gpg");
-            return None;
-        }
-        Some(gpg)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        let home = self.0.path().join("home");
-        let output = Command::new("gpg")
-            .args([
-                "--batch",
-                "--no-tty",
-                "--yes",
-                "--trust-model",
-                "always",
-                "--pinentry-mode",
-                "loopback",
-            ])
-            .args(["--passphrase", "", "--homedir"])
-            .arg(home)
-            .args(arguments)
-            .output()
-            .unwrap();
-        assert!(
-            output.status.success(),
-            "{arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        output
-    }
-
-    /// Makes a key of a kind and puts its public part into a folder.
-    fn key(&self, user: &str, kind: &[&str], folder: &Path, file: &str) {
-        match kind {
-            [] => self.rsa_key(user),
-            kind => drop(self.run(&[&["--quick-generate-key", user], kind].concat())),
-        }
-        let public = self.run(&["--armor", "--export", user]).stdout;
-        fs::write(folder.join(file), public).unwrap();
-    }
-
-    /// As the reference's script makes the server's key: one RSA key for everything.
-    fn rsa_key(&self, user: &str) {
-        let parameters = self.path("parameters");
-        let text =
-            format!("Key-Type: 1\nKey-Length: 3072\nName-Real: {user}\nExpire-Date: 0\n%no-protection\n");
-        fs::write(&parameters, text).unwrap();
-        self.run(&["--gen-key", parameters.to_str().unwrap()]);
-    }
-
-    fn private(&self, user: &str) -> PathBuf {
-        let path = self.0.path().join("private.asc");
-        fs::write(&path, self.run(&["--armor", "--export-secret-keys", user]).stdout).unwrap();
-        path
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-}
-
-impl Drop for Gpg {
-    fn drop(&mut self) {
-        let home = self.0.path().join("home");
-        let _ = Command::new("gpgconf")
-            .arg("--homedir")
-            .arg(home)
-            .args(["--kill", "all"])
-            .output();
-    }
-}
-
-/// See [`Gpg::rsa_key`].
-const RSA: &[&str] = &[];
-/// What GnuPG makes today: an Ed25519 key with a Curve25519 subkey for encryption.
-const MODERN: &[&str] = &["future-default", "default", "never"];
+use storage::archive::{ArchiveError, Folder, Grouping, Sink, run, verify};
 
 fn keyring(
     folder: &Path,
@@ -170,7 +81,63 @@ fn gnupg_decrypts_our_archives_and_an_independent_check_accepts_them() {
             );
         }
         independent_check(plain.path(), &files);
+        decrypted_files_are_a_chain(plain.path(), &files);
     }
+}
+
+/// Though each names the file before it as it was, encrypted.
+fn decrypted_files_are_a_chain(folder: &Path, files: &[String]) {
+    let mut chain = Folder::default();
+    for name in files {
+        chain.add(
+            name,
+            verify(File::open(folder.join(name)).unwrap(), None).unwrap(),
+        );
+    }
+    let report = chain.check(&[]);
+    assert_eq!((report.chains, report.ends.len()), (1, 1));
+    assert_eq!(report.ends[0].0, *files.last().unwrap());
+    assert!(chain.reports().all(|(_, report)| report.problems.is_empty()));
+}
+
+/// Where nothing can be written.
+#[derive(Debug)]
+struct FullDisk;
+
+impl Write for FullDisk {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_as_such_where_an_archive_is_encrypted_onto_it() {
+    let Some(gpg) = Gpg::new() else { return };
+    let keys = tempfile::tempdir().unwrap();
+    gpg.key("server", MODERN, keys.path(), "server.asc");
+    let recipients = keyring(keys.path(), None, None)
+        .unwrap()
+        .recipients(None)
+        .unwrap();
+    let write = |megabytes| {
+        let mut sink = Sink::new(FullDisk, Some(recipients.clone()))?;
+        for _ in 0..megabytes {
+            sink.write_all(&[0; 1 << 20])?;
+        }
+        sink.finish()
+    };
+    // Noticed at the end, and on the way to it.
+    for megabytes in [0, 8] {
+        let error = write(megabytes).unwrap_err().to_string();
+        assert!(error.contains("no storage space"), "{megabytes}: {error}");
+    }
+    let mut sink = Sink::new(Vec::new(), Some(recipients.clone())).unwrap();
+    sink.write_all(b"kept").unwrap();
+    assert!(is_encrypted(&sink.finish().unwrap()));
 }
 
 #[test]

@@ -2,19 +2,25 @@
 
 use std::io::{self, Write};
 
+use protocol_message::identifier::ClientId;
 use protocol_signature::asic;
 use protocol_signature::zip_stream::{Level, ZipStream};
-use storage::message_log::{Direction, ReadError, RecordId, Records, container_name, escape};
+use storage::archive::openpgp::Recipients;
+use storage::archive::{Grouping, Sink};
+use storage::message_log::{Direction, LoggedRecord, ReadError, RecordId, Records, container_name, escape};
 use time::OffsetDateTime;
 use zip::DateTime;
 
 use super::DownloadError;
 use super::query::{AsicQuery, QueryError};
-use super::stream::{Output, Start};
+use super::stream::{Output, PieceWriter, Start};
+use crate::message_log::archiving;
 use crate::process::Process;
 
 /// Media type of a zip file.
 pub(super) const ZIP: &str = "application/zip";
+/// Media type of what is encrypted.
+const ENCRYPTED: &str = "application/octet-stream";
 
 /// Finds what is asked for, has it time-stamped if need be, and writes it.
 ///
@@ -30,16 +36,19 @@ pub fn write(process: &Process, query: &AsicQuery, out: Output) -> Result<(), Do
     if !waiting.is_empty() {
         process.time_stamper.stamp_now_blocking(waiting)?;
     }
-    if !query.unique {
-        write_zip(log, query, &records, out);
-        return Ok(());
-    }
     // As in the reference: found and time-stamped first, refused then; and of several the first is the one.
-    if query.direction.is_none() {
+    if query.unique && query.direction.is_none() {
         return Err(QueryError::UniqueWithoutDirection.into());
     }
+    let delivery = Delivery::new(process, &query.client, out)?;
+    if !query.unique {
+        delivery.zip(log, query, &records);
+        return Ok(());
+    }
     let first = records.first().ok_or(DownloadError::NotFound)?;
-    write_one(log, *first, out)
+    let first = log.get(*first)?.ok_or(DownloadError::NotFound)?;
+    delivery.one(log, &first);
+    Ok(())
 }
 
 /// The records of the exchange, oldest first; at least one.
@@ -72,37 +81,65 @@ fn waiting(log: &Records, records: &[RecordId]) -> Result<Vec<RecordId>, ReadErr
     Ok(waiting)
 }
 
-fn write_one(log: &Records, id: RecordId, out: Output) -> Result<(), DownloadError> {
-    let record = log.get(id)?.ok_or(DownloadError::NotFound)?;
-    let name = container_name(&record);
-    let start = Start {
-        media_type: asic::MIME_TYPE,
-        disposition: format!("attachment; filename=\"{name}\""),
-    };
-    out.send(start, |mut writer| {
-        log.write_container(&record, &mut writer)?;
-        Ok(writer)
-    });
-    Ok(())
+/// How a download is sent: as it is or, like archives, encrypted (features.md 7.6).
+struct Delivery {
+    out: Output,
+    recipients: Option<Recipients>,
 }
 
-fn write_zip(log: &Records, query: &AsicQuery, records: &[RecordId], out: Output) {
-    let direction = query.direction.map_or("", |direction| match direction {
-        Direction::Request => "-request",
-        Direction::Response => "-response",
-    });
-    let name = format!("{}{direction}.zip", escape(&query.query_id));
-    let start = Start {
-        media_type: ZIP,
-        disposition: format!("attachment; filename=\"{name}\""),
-    };
-    out.send(start, |writer| {
-        let mut zip = ZipStream::new(writer);
-        for id in records {
-            add(&mut zip, log, *id)?;
-        }
-        zip.finish("")
-    });
+impl Delivery {
+    /// For whoever can read the archives that have the client's records: the keys of its member if archives are
+    /// grouped, else the server's.
+    fn new(process: &Process, client: &ClientId, out: Output) -> Result<Self, DownloadError> {
+        let settings = &process.settings.message_log;
+        let client = (settings.archive_grouping != Grouping::None).then_some(client);
+        let keyring = archiving::keyring(settings)?;
+        let recipients = keyring.map(|keyring| keyring.recipients(client)).transpose()?;
+        Ok(Self { out, recipients })
+    }
+
+    fn one(self, log: &Records, record: &LoggedRecord) {
+        self.send(asic::MIME_TYPE, &container_name(record), |out| {
+            log.write_container(record, out)
+        });
+    }
+
+    fn zip(self, log: &Records, query: &AsicQuery, records: &[RecordId]) {
+        let direction = query.direction.map_or("", |direction| match direction {
+            Direction::Request => "-request",
+            Direction::Response => "-response",
+        });
+        let name = format!("{}{direction}.zip", escape(&query.query_id));
+        self.send(ZIP, &name, |out| {
+            let mut zip = ZipStream::new(out);
+            for id in records {
+                add(&mut zip, log, *id)?;
+            }
+            zip.finish("").map(drop)
+        });
+    }
+
+    /// Sends what `content` writes.
+    fn send(
+        self,
+        media_type: &'static str,
+        name: &str,
+        content: impl FnOnce(&mut Sink<PieceWriter>) -> io::Result<()>,
+    ) {
+        let (media_type, ending) = match self.recipients {
+            None => (media_type, ""),
+            Some(_) => (ENCRYPTED, ".gpg"),
+        };
+        let start = Start {
+            media_type,
+            disposition: format!("attachment; filename=\"{name}{ending}\""),
+        };
+        self.out.send(start, |writer| {
+            let mut sink = Sink::new(writer, self.recipients)?;
+            content(&mut sink)?;
+            sink.finish()
+        });
+    }
 }
 
 /// Containers are compressed inside, so the zip file about them is not (deflate at level 0, as the reference's).

@@ -7,10 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use storage::archive::openpgp::{Keyring, KeyringSettings, OpenPgpError};
-use storage::archive::{self, ArchiveError, Archived};
+use storage::archive::{self, Archived};
 use time::OffsetDateTime;
 
 use super::time_stamping::{Background, Stop};
+use crate::exchange::error::causes;
 use crate::process::Process;
 use crate::settings::{MessageLogSettings, Settings};
 
@@ -40,11 +41,12 @@ pub enum ArchivingError {
 pub fn start(process: &Arc<Process>) -> Result<Background, ArchivingError> {
     let mut background = Background::new();
     let settings = &process.settings;
+    // Downloads are encrypted with them even where nothing is archived.
+    keyring(&settings.message_log)?;
     if !settings.kiirtee.archiving {
         tracing::info!("message log records are not archived");
         return Ok(background);
     }
-    keyring(&settings.message_log)?;
     make_folder(settings)?;
     tracing::info!(
         folder = %settings.archive_dir().display(),
@@ -104,9 +106,8 @@ fn round(process: &Process, stop: &Stop) {
         }
         Err(error) => {
             metrics.failures.inc();
-            let error = error_chain(&*error);
             tracing::error!(
-                error,
+                error = causes(&*error),
                 "message log records can't be archived; they are kept and tried again"
             );
         }
@@ -124,8 +125,7 @@ fn archive(process: &Process, stop: &Stop) -> Result<Archived, Box<dyn std::erro
         batch: settings.archive_transaction_batch,
         keyring: keyring.as_ref(),
     };
-    let done: Result<Archived, ArchiveError> = archive::run(&process.log, &settings, || stop.is_told());
-    Ok(done?)
+    Ok(archive::run(&process.log, &settings, || stop.is_told())?)
 }
 
 fn tell(process: &Process, done: &Archived, stop: &Stop) {
@@ -151,16 +151,6 @@ fn tell(process: &Process, done: &Archived, stop: &Stop) {
 fn seconds(at: OffsetDateTime) -> f64 {
     // Seconds of this age are far below 2^52, where f64 is exact.
     at.unix_timestamp() as f64
-}
-
-fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(error) = source {
-        text.push_str(&format!(": {error}"));
-        source = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

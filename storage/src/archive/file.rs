@@ -1,7 +1,7 @@
 //! One archive file under way.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +14,8 @@ use super::sink::Sink;
 use super::{ArchiveError, DigestAlgorithm, LINKING_INFO, LinkingInfo, MAX_CONTAINERS, group, local_time};
 use crate::message_log::{ArchiveLink, LoggedRecord, PreparedArchive, RecordId, Records, container_name};
 
+/// Bytes gathered before they go into the file.
+const BUFFER: usize = 64 << 10;
 /// Names of files that are not finished begin and end so.
 pub(super) const TEMPORARY: (&str, &str) = ("tmp-mlog-", ".tmp");
 
@@ -21,7 +23,7 @@ pub(super) const TEMPORARY: (&str, &str) = ("tmp-mlog-", ".tmp");
 #[derive(Debug)]
 pub(super) struct ArchiveFile {
     temporary: Temporary,
-    zip: ZipStream<Sink>,
+    zip: ZipStream<Sink<BufWriter<File>>>,
     info: LinkingInfo,
     encrypted: bool,
     records: Vec<RecordId>,
@@ -41,6 +43,7 @@ impl ArchiveFile {
     ) -> Result<Self, ArchiveError> {
         let encrypted = recipients.is_some();
         let (temporary, file) = Temporary::make(folder)?;
+        let file = BufWriter::with_capacity(BUFFER, file);
         let sink = Sink::new(file, recipients).map_err(ArchiveError::io(&temporary.path))?;
         Ok(Self {
             temporary,
@@ -95,7 +98,7 @@ impl ArchiveFile {
             let mut entry = zip.entry(LINKING_INFO, last, Level::Zero)?;
             entry.write_all(info.render().as_bytes())?;
             entry.finish()?;
-            zip.finish("")?.finish()?.sync_all()
+            zip.finish("")?.finish()?.into_inner()?.sync_all()
         };
         write().map_err(failed)?;
         let digest = info.last_digest().to_owned();

@@ -1,73 +1,114 @@
-//! Where the bytes of an archive go: into a file, or through a thread that encrypts them into it.
+//! Where the bytes of an archive or a download go: as they are, or through a thread that encrypts them.
 
-use std::fs::File;
 use std::io::{self, BufReader, BufWriter, PipeWriter, Write};
 use std::thread::JoinHandle;
 
 use super::openpgp::{OpenPgpError, Recipients};
 
-/// Bytes gathered before they go into the pipe or file.
+/// Bytes gathered before they go into the pipe or come out of it.
 const BUFFER: usize = 64 << 10;
 
-/// An archive's bytes on their way into its file.
+/// Takes bytes for `W`, and encrypts them on their way if they are for somebody.
 #[derive(Debug)]
-pub(super) enum Sink {
-    Plain(BufWriter<File>),
-    Encrypted(Encrypting),
+pub struct Sink<W>(Way<W>);
+
+#[derive(Debug)]
+enum Way<W> {
+    Plain(W),
+    Encrypted(Encrypting<W>),
 }
 
-/// The library pulls what it encrypts, and the archive pushes: a pipe and a thread are between them.
+/// The library pulls what it encrypts, and whoever writes pushes: a pipe and a thread are between them.
 #[derive(Debug)]
-pub(super) struct Encrypting {
+struct Encrypting<W> {
     plain: BufWriter<PipeWriter>,
-    thread: JoinHandle<Result<File, OpenPgpError>>,
+    /// None once it is known how the thread ended.
+    thread: Option<JoinHandle<Result<W, OpenPgpError>>>,
 }
 
-impl Sink {
-    pub(super) fn new(file: File, recipients: Option<Recipients>) -> io::Result<Self> {
-        let Some(recipients) = recipients else {
-            return Ok(Self::Plain(BufWriter::with_capacity(BUFFER, file)));
+impl<W: Write + Send + 'static> Sink<W> {
+    /// Writes to `out`, encrypted if there are recipients.
+    ///
+    /// # Errors
+    /// When the system gives no pipe or thread.
+    pub fn new(out: W, recipients: Option<Recipients>) -> io::Result<Self> {
+        let way = match recipients {
+            None => Way::Plain(out),
+            Some(recipients) => Way::Encrypted(Encrypting::start(out, recipients)?),
         };
-        let (reader, writer) = io::pipe()?;
-        let thread = std::thread::Builder::new().name("archive-encryption".into());
-        let thread = thread.spawn(move || {
-            let mut out = BufWriter::with_capacity(BUFFER, file);
-            recipients.encrypt(BufReader::with_capacity(BUFFER, reader), &mut out)?;
-            out.into_inner()
-                .map_err(|error| OpenPgpError::Io(error.into_error()))
-        })?;
-        Ok(Self::Encrypted(Encrypting {
-            plain: BufWriter::with_capacity(BUFFER, writer),
-            thread,
-        }))
+        Ok(Self(way))
     }
 
-    /// Writes what is left; the file has everything then, but is not synced.
-    pub(super) fn finish(self) -> io::Result<File> {
-        match self {
-            Self::Plain(out) => Ok(out.into_inner()?),
-            Self::Encrypted(Encrypting { plain, thread }) => {
-                drop(plain.into_inner()?);
-                let encrypted = thread.join();
-                let encrypted = encrypted.map_err(|_| io::Error::other("the encrypting thread failed"))?;
-                encrypted.map_err(io::Error::other)
-            }
+    /// Writes what is left. Without it what was written is of no use.
+    ///
+    /// # Errors
+    /// What went wrong with `out` or with encrypting.
+    pub fn finish(self) -> io::Result<W> {
+        match self.0 {
+            Way::Plain(out) => Ok(out),
+            Way::Encrypted(encrypting) => encrypting.finish(),
         }
     }
 }
 
-impl Write for Sink {
+impl<W: Write + Send + 'static> Encrypting<W> {
+    fn start(mut out: W, recipients: Recipients) -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        let thread = std::thread::Builder::new().name("archive-encryption".into());
+        let thread = thread.spawn(move || {
+            recipients.encrypt(BufReader::with_capacity(BUFFER, reader), &mut out)?;
+            Ok(out)
+        })?;
+        Ok(Self {
+            plain: BufWriter::with_capacity(BUFFER, writer),
+            thread: Some(thread),
+        })
+    }
+
+    fn finish(mut self) -> io::Result<W> {
+        let flushed = self.plain.flush();
+        let Self { plain, thread } = self;
+        // The end of the pipe is the end of the message.
+        drop(plain);
+        let out = join(thread)?;
+        flushed.map(|()| out)
+    }
+}
+
+impl<W> Encrypting<W> {
+    /// A pipe breaks when the thread has ended, and the thread knows why.
+    fn cause(&mut self, broken: io::Error) -> io::Error {
+        if broken.kind() != io::ErrorKind::BrokenPipe {
+            return broken;
+        }
+        join(self.thread.take()).err().unwrap_or(broken)
+    }
+}
+
+fn join<W>(thread: Option<JoinHandle<Result<W, OpenPgpError>>>) -> io::Result<W> {
+    let failed = || io::Error::other("the encrypting thread failed");
+    let ended = thread.ok_or_else(failed)?.join().map_err(|_| failed())?;
+    ended.map_err(io::Error::other)
+}
+
+impl<W: Write> Write for Sink<W> {
     fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(out) => out.write(data),
-            Self::Encrypted(encrypting) => encrypting.plain.write(data),
+        match &mut self.0 {
+            Way::Plain(out) => out.write(data),
+            Way::Encrypted(encrypting) => {
+                let written = encrypting.plain.write(data);
+                written.map_err(|error| encrypting.cause(error))
+            }
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(out) => out.flush(),
-            Self::Encrypted(encrypting) => encrypting.plain.flush(),
+        match &mut self.0 {
+            Way::Plain(out) => out.flush(),
+            Way::Encrypted(encrypting) => {
+                let flushed = encrypting.plain.flush();
+                flushed.map_err(|error| encrypting.cause(error))
+            }
         }
     }
 }

@@ -104,6 +104,9 @@ fn keys_that_cannot_be_used_are_told_at_start() {
     let world = World::new(&settings, Vec::new());
     let error = start(&world.process).unwrap_err();
     assert!(error.to_string().contains("no OpenPGP public key"), "{error}");
+    // Downloads need them even where nothing is archived.
+    let world = World::new(&format!("archiving = false\n{settings}"), Vec::new());
+    assert!(matches!(start(&world.process), Err(ArchivingError::Keys(_))));
     let world = World::new("archiving = false", Vec::new());
     assert!(start(&world.process).unwrap().stop(Duration::from_secs(20)));
 }
