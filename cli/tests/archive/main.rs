@@ -18,5 +18,6 @@ mod gnupg;
 #[path = "../instance/mod.rs"]
 mod instance;
 mod reference;
+mod retention;
 mod server;
 mod verifying;
