@@ -25,6 +25,9 @@ pub fn check(data: &[u8]) -> bool {
     if let Ok(hidden) = &yaml {
         check_yaml(text, hidden);
     }
+    if let (Ok(json), Ok(yaml)) = (&json, &yaml) {
+        assert_eq!(json, yaml, "JSON is YAML, too");
+    }
     wsdl.is_ok() || json.is_ok() || yaml.is_ok()
 }
 
