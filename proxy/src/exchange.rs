@@ -7,6 +7,7 @@
 //! so nothing leaves without a record; what forwards a received message takes a [`Verified`], which only [`verify`]
 //! makes.
 
+pub mod doubtful;
 pub mod error;
 pub mod incoming;
 pub mod log;

@@ -69,6 +69,8 @@ impl World {
                     ..client
                 });
             }
+            let id = format!("{CONSUMER}/sub%2Fsystem");
+            document.clients.push(new_client(&id, Authentication::NoSsl));
         });
         let urls = Urls {
             plain: format!("http://{}/service", provider.address),
@@ -151,7 +153,7 @@ struct Urls {
 
 /// Every service that the cases ask for, and certificates of the owners' information systems.
 fn services(document: &mut Document, urls: &Urls, (right, wrong): (Certificate, Certificate)) {
-    for subsystem in ["", "/provider", "/many", "/second"] {
+    for subsystem in ["", "/provider", "/many", "/second", "/s%2Fub"] {
         let id = format!("{PROVIDER}{subsystem}");
         let id: ClientId = id.parse().unwrap();
         if !document.clients.iter().any(|client| client.id == id) {
@@ -233,6 +235,7 @@ fn endpoint(service: &str, method: &str, path: &str) -> Endpoint {
     let callers = [
         CONSUMER.to_owned(),
         format!("{CONSUMER}/client"),
+        format!("{CONSUMER}/sub%2Fsystem"),
         format!("{CONSUMER}/sslauth"),
         format!("{CONSUMER}/sslexpired"),
         format!("SANDBOX/ORG/{PEER}"),
@@ -290,19 +293,21 @@ fn edit_registry(instance: &Instance) {
 
 fn more_clients(registry: &mut Table) {
     for (member, subsystem) in [
+        (CONSUMER, "sub/system"),
         (CONSUMER, "sslauth"),
         (CONSUMER, "sslexpired"),
         (CONSUMER, "sslnone"),
         (CONSUMER, "sslwrong"),
         (PROVIDER, "many"),
         (PROVIDER, "second"),
+        (PROVIDER, "s/ub"),
     ] {
         let known = find(registry, "member", "id", member);
         let mut entry = Table::new();
         entry.insert("code".into(), subsystem.into());
         known["subsystem"].as_array_mut().unwrap().push(entry.into());
         let server = find(registry, "security_server", "owner", member);
-        let id = format!("{member}/{subsystem}");
+        let id = format!("{member}/{}", subsystem.replace('/', "%2F"));
         server["clients"].as_array_mut().unwrap().push(id.into());
     }
 }

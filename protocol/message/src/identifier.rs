@@ -122,6 +122,25 @@ fn typed<'a>(kind: &str, parts: impl Iterator<Item = &'a str>) -> String {
     format!("{kind}:{}", parts.collect::<Vec<_>>().join("/"))
 }
 
+/// Whether a component has characters that no registry should let in: they separate, escape, or can't be seen. Messages
+/// with them pass, as in the reference.
+fn is_doubtful(component: &str) -> bool {
+    component.contains(|letter: char| letter.is_control() || "%:;/\\\u{200b}\u{feff}".contains(letter))
+}
+
+macro_rules! doubtful {
+    ($($type:ty),+) => {$(
+        impl $type {
+            /// Whether a component has characters that separate, escape, or can't be seen.
+            #[must_use]
+            pub fn is_doubtful(&self) -> bool {
+                self.parts().any(is_doubtful)
+            }
+        }
+    )+};
+}
+doubtful!(ClientId, ServiceId, SecurityServerId);
+
 /// Implements serde as the plain text form.
 macro_rules! serde_as_text {
     ($($type:ty),+) => {$(
@@ -145,3 +164,41 @@ serde_as_text!(
     GlobalGroupId,
     RepresentedParty
 );
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    #[test]
+    fn doubtful_characters_are_found_in_every_component() {
+        let service = |text: &str| ServiceId::parse_encoded(text).unwrap().is_doubtful();
+        for fine in ["T/C/CO%20DE/sub/s", "%C3%B5/G-1/1.0_a/'(x)+/s", "T/C/1/sub/s,=?"] {
+            assert!(!service(fine), "{fine}");
+        }
+        for doubtful in [
+            "T%2FX/C/1/sub/s",
+            "T/C;1/1/sub/s",
+            "T/C/1%5C2/sub/s",
+            "T/C/1/su%25b/s",
+            "T/C/1/sub/s%E2%80%8B",
+            "T/C/1/sub/%EF%BB%BFs",
+            "T/C/1/sub/s%C2%85",
+        ] {
+            assert!(service(doubtful), "{doubtful}");
+        }
+        assert!(ClientId::parse_encoded("T/C/1%092").unwrap().is_doubtful());
+        assert!(!ClientId::parse_encoded("T/C/1%202").unwrap().is_doubtful());
+        assert!(
+            SecurityServerId::parse_encoded("T/C/1/ss:1")
+                .unwrap()
+                .is_doubtful()
+        );
+        assert!(
+            !SecurityServerId::parse_encoded("T/C/1/ss1")
+                .unwrap()
+                .is_doubtful()
+        );
+    }
+}

@@ -8,6 +8,7 @@ use protocol_message::transport::{PartKind, header};
 use super::hang_up::Asker;
 use super::respond::RestAnswer;
 use super::{Exchange, receive};
+use crate::exchange::doubtful;
 use crate::exchange::log::BodyLog;
 use crate::exchange::{ExchangeError, Outgoing, Received};
 use crate::http::{Body, BodyLength, BodyWriter, HttpError, ResponseHead};
@@ -17,6 +18,7 @@ use crate::net::PooledConnection;
 pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result<RestAnswer, ExchangeError> {
     let request = parse(exchange)?;
     exchange.authenticate(request.client())?;
+    doubtful::tell(request.client(), request.service(), request.security_server());
     let mut connection = exchange
         .connect(request.service(), request.security_server())
         .await?;

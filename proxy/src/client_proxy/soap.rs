@@ -10,6 +10,7 @@ use storage::message_log::{Direction, LogReceipt};
 
 use super::hang_up::Asker;
 use super::{Exchange, receive};
+use crate::exchange::doubtful;
 use crate::exchange::log::BodyLog;
 use crate::exchange::soap_content::SoapContent;
 use crate::exchange::soap_source::{SoapPart, SoapSource};
@@ -33,9 +34,9 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
     let (part, message, source) = read.map_err(ExchangeError::by_client)?;
     exchange.authenticate(&message.header.client)?;
     let service = &message.header.service;
-    let mut connection = exchange
-        .connect(service, message.header.security_server.as_ref())
-        .await?;
+    let server = message.header.security_server.as_ref();
+    doubtful::tell(&message.header.client, service, server);
+    let mut connection = exchange.connect(service, server).await?;
     let answer = converse(exchange, (&part, &message), source, &mut connection).await?;
     drop(connection);
     accept(exchange, (&part, &message), answer).await

@@ -8,6 +8,7 @@ use super::authorize::{self, Authorized};
 use super::call::{self, Conversation};
 use super::metadata::{self, rest::RestService};
 use super::{Exchange, peer};
+use crate::exchange::doubtful;
 use crate::exchange::incoming::{Receiving, receive};
 use crate::exchange::log::BodyLog;
 use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, Verified};
@@ -115,6 +116,7 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<RequestP
         &exchange.globalconf,
         exchange.at,
     )?;
+    doubtful::tell(request.client(), request.service(), request.security_server());
     Ok(Some(request))
 }
 

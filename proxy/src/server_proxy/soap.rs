@@ -10,6 +10,7 @@ use super::authorize::{self, Authorized};
 use super::call::{self, CallError, Conversation};
 use super::metadata::{self, soap::SoapService};
 use super::{Exchange, peer};
+use crate::exchange::doubtful;
 use crate::exchange::incoming::{Receiving, receive};
 use crate::exchange::log::BodyLog;
 use crate::exchange::soap_content::SoapContent;
@@ -144,6 +145,8 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<SoapMess
         &exchange.globalconf,
         exchange.at,
     )?;
+    let header = &request.header;
+    doubtful::tell(client, &header.service, header.security_server.as_ref());
     Ok(Some(*request))
 }
 

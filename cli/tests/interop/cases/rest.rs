@@ -101,16 +101,27 @@ pub(crate) fn one_date(world: &mut World, _: &Case) -> Got {
     ensure(dates.count() == 1, &got)
 }
 
-/// Encoded letters in every identifier, and a service path that stays as it is.
+/// Encoded letters in every identifier, a slash in some, and a service path that stays as it is. Both servers tell of the
+/// slashes.
 pub(crate) fn encoded_identifiers(world: &mut World, _: &Case) -> Got {
     echo(world);
-    let path = "SANDBOX/ORG/2002/%70rovider/%C3%B6%C3%A4%C3%A5/path%3B/";
-    let client = ("X-Road-Client", "SANDBOX/ORG/1001/%63lient");
+    let path = "SANDBOX/%4FRG/2002/s%2Fub/%C3%B6%C3%A4%C3%A5/path%3B/";
+    let client = ("X-Road-Client", "SANDBOX/ORG/1001/sub%2Fsystem");
     let got = call(world, "GET", path, &[client], b"");
     let asked = world.provider.asked();
     let as_sent = asked
         .first()
         .is_some_and(|asked| asked.first_line.starts_with("GET /path%3B/ "));
+    for server in ["consumer", "provider"] {
+        let log = world.instance.dir().join(format!("log/{server}-proxy.log"));
+        let log = std::fs::read_to_string(log).unwrap();
+        let told = ["SUBSYSTEM:SANDBOX/ORG/1001/sub/system", "2002/s/ub/öäå"]
+            .iter()
+            .all(|identifier| log.contains(identifier));
+        if !told {
+            return Err(format!("the log of the {server}'s server says nothing"));
+        }
+    }
     ensure(as_sent, &got)
 }
 

@@ -59,7 +59,7 @@ impl SecurityServerId {
         typed("SERVER", self.parts())
     }
 
-    fn parts(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
         [
             &self.instance,
             &self.member_class,

@@ -70,7 +70,7 @@ impl ServiceId {
         typed("SERVICE", self.parts())
     }
 
-    fn parts(&self) -> impl Iterator<Item = &str> {
+    pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
         self.provider
             .parts()
             .chain(std::iter::once(self.service_code.as_str()))
