@@ -171,6 +171,29 @@ fn a_load_balancer_asks_for_health(instance: &mut Instance) {
     wait_until("the health check to fail", || ask() == failing);
     instance.restart(&killed);
     wait_until("the health check to succeed", || ask().0 == 200);
+
+    // Before work on the server its operator has the load balancer send no more, and what comes all the same is served.
+    let admin = instance.get("provider/health");
+    let maintain = |target_state: &str| {
+        let url = format!(
+            "{}?targetState={target_state}",
+            admin.replace("/health", "/maintenance")
+        );
+        let output = Command::new("curl").args(["-s", &url]).output().unwrap();
+        text(&output.stdout)
+    };
+    assert_eq!(maintain("true"), "Maintenance mode set: false => true\n");
+    assert_eq!(
+        ask(),
+        (503, "Health check interface is in maintenance mode.".to_owned())
+    );
+    post(instance, "in-maintenance");
+    assert_eq!(
+        maintain("soon"),
+        "Invalid parameter 'targetState', request ignored\n"
+    );
+    assert_eq!(maintain("false"), "Maintenance mode set: true => false\n");
+    assert_eq!(ask(), (200, String::new()));
 }
 
 // --- what settings files may say ---

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `GET /metrics` | OpenMetrics text, which Prometheus reads |
 //! | `GET /health`, `GET /` | 200 when exchanges can succeed, else 503; JSON that names each check and what is amiss |
+//! | `/maintenance?targetState=true` or `false`, from this machine | puts the health check's port into maintenance mode, or out of it |
 
 mod health_check;
+mod maintenance;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,9 +22,12 @@ use crate::process::Process;
 use crate::snapshot::Snapshot;
 
 pub use health_check::HealthCheck;
+pub use maintenance::Maintenance;
 
 /// Media type of the metrics.
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// Media type that the reference gives the text about maintenance mode.
+const JSON: &str = "application/json;charset=utf-8";
 
 /// Answers on the admin address.
 #[derive(Debug)]
@@ -45,8 +50,7 @@ impl Handler for Admin {
         _: &mut Body,
         responder: &mut Responder,
     ) -> Result<(), HttpError> {
-        let (status, media_type, body) =
-            self.answer(request.head.method.as_str(), request.head.target.path());
+        let (status, media_type, body) = self.answer(&request);
         let head = ResponseHead::new(status)
             .with("Content-Type", media_type)
             .with("Cache-Control", "no-store");
@@ -55,8 +59,9 @@ impl Handler for Admin {
 }
 
 impl Admin {
-    fn answer(&self, method: &str, path: &str) -> (u16, &'static str, String) {
-        match (method, path) {
+    fn answer(&self, request: &Request) -> (u16, &'static str, String) {
+        let target = &request.head.target;
+        match (request.head.method.as_str(), target.path()) {
             ("GET" | "HEAD", "/metrics") => (
                 200,
                 OPEN_METRICS,
@@ -66,9 +71,20 @@ impl Admin {
                 let health = Health::of(&self.process, OffsetDateTime::now_utc());
                 (health.http_status(), "application/json", health.to_json())
             }
+            (_, "/maintenance") if maintenance::is_own(&request.peer) => {
+                (200, JSON, self.maintain(target.query().unwrap_or_default()))
+            }
+            (_, "/maintenance") => (403, "text/plain", "from this machine only\n".to_owned()),
             (_, "/" | "/health" | "/metrics") => (405, "text/plain", "GET only\n".to_owned()),
             _ => (404, "text/plain", "see /health and /metrics\n".to_owned()),
         }
+    }
+
+    fn maintain(&self, query: &str) -> String {
+        let has_port = self.process.settings.health_check().is_some();
+        let mut said = self.process.maintenance.change(query, has_port);
+        said.push('\n');
+        said
     }
 }
 
@@ -79,6 +95,9 @@ pub fn metrics(process: &Process, now: OffsetDateTime) -> String {
     metrics
         .spool_bytes
         .set(i64::try_from(process.spools.budget().used()).unwrap_or(i64::MAX));
+    metrics
+        .maintenance_mode
+        .set(i64::from(process.maintenance.is_on()));
     // The log counts them; here they are only shown.
     let figures = process.log.figures();
     let (records, syncs) = (metrics.records_logged.inner(), metrics.log_syncs.inner());
@@ -100,6 +119,8 @@ pub fn metrics(process: &Process, now: OffsetDateTime) -> String {
 pub struct Health {
     /// `ok` or `failing`.
     pub status: &'static str,
+    /// Whether the health check's port is in maintenance mode, which has no part in `status`.
+    pub maintenance: bool,
     /// Each condition.
     pub checks: Vec<Check>,
     /// Why certificates can't be used, also where another one is used instead.
@@ -152,6 +173,7 @@ impl Health {
         };
         Self {
             status,
+            maintenance: process.maintenance.is_on(),
             checks,
             key_problems: snapshot.keys.problems.clone(),
         }

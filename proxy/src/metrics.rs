@@ -99,6 +99,8 @@ pub struct Metrics {
     pub global_configuration_expires: Gauge<f64, AtomicU64>,
     /// Bytes of messages that wait for their verdict, in memory and in spool files.
     pub spool_bytes: Gauge,
+    /// 1 while the health check's port is in maintenance mode, else 0.
+    pub maintenance_mode: Gauge,
     /// The archive.
     pub archive: ArchiveMetrics,
 }
@@ -159,6 +161,11 @@ impl Metrics {
                 &mut registry,
                 "spool_bytes",
                 "Bytes of messages that wait for their verdict",
+            ),
+            maintenance_mode: gauge(
+                &mut registry,
+                "maintenance_mode",
+                "1 while the health check's port is in maintenance mode",
             ),
             archive: archive(&mut registry),
             registry,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use storage::message_log::MessageLog;
 
+use crate::admin::Maintenance;
 use crate::message_log::time_stamping::TimeStamper;
 use crate::metrics::Metrics;
 use crate::net::tls::HandshakePool;
@@ -28,6 +29,8 @@ pub struct Process {
     pub spools: Spools,
     /// Where TLS handshakes may block.
     pub handshakes: HandshakePool,
+    /// Whether the health check's port sends load balancers away.
+    pub maintenance: Maintenance,
     /// Who obtains time-stamps.
     pub time_stamper: TimeStamper,
 }

@@ -12,7 +12,7 @@ use storage::message_log::{KeyError, LogKeys, OpenError};
 use storage::server_configuration::{ConfigurationError, ServerConfiguration};
 use storage::time_stamping::Rules;
 
-use crate::admin::{Admin, HealthCheck};
+use crate::admin::{Admin, HealthCheck, Maintenance};
 use crate::client_proxy::ClientProxy;
 use crate::http::{Handler, NO_LIMIT, ServerSettings, serve_connection};
 use crate::message_log::{archiving, cleaning, opening, time_stamping};
@@ -149,6 +149,7 @@ fn process(
         handshakes: HandshakePool::start(HANDSHAKE_THREADS).map_err(io_error("handshake threads"))?,
         current: Arc::new(Current::new(Snapshot::default())),
         settings: Arc::clone(settings),
+        maintenance: Maintenance::default(),
         time_stamper,
     })
 }

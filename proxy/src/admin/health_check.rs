@@ -1,12 +1,14 @@
 //! `health-check-port`: the reference's health check, for load balancers that are configured for it.
 //!
-//! Any request is answered: 200 without a body when the server can exchange messages, else 500 with a line that says why.
+//! Any request is answered: 503 in maintenance mode, 200 without a body when the server can
+//! exchange messages, else 500 with a line that says why. Each answer is found out anew; the reference keeps a good one for
+//! two seconds and a bad one for thirty, because asking costs it something.
 
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::{authentication_key, server_configuration, signer};
+use super::{authentication_key, maintenance, server_configuration, signer};
 use crate::http::{Body, Handler, HttpError, Request, Responder, ResponseHead};
 use crate::process::Process;
 
@@ -21,6 +23,17 @@ impl HealthCheck {
     #[must_use]
     pub const fn new(process: Arc<Process>) -> Self {
         Self { process }
+    }
+
+    fn answer(&self) -> (ResponseHead, String) {
+        let with_text = |status| ResponseHead::new(status).with("Content-Type", "text/plain;charset=utf-8");
+        if self.process.maintenance.is_on() {
+            return (with_text(503), maintenance::MESSAGE.to_owned());
+        }
+        match self.failure(OffsetDateTime::now_utc()) {
+            None => (ResponseHead::new(200), String::new()),
+            Some(reason) => (with_text(500), format!("{reason}\n")),
+        }
     }
 
     /// What the reference checks, in its words.
@@ -46,12 +59,7 @@ impl HealthCheck {
 
 impl Handler for HealthCheck {
     async fn handle(&self, _: Request, _: &mut Body, responder: &mut Responder) -> Result<(), HttpError> {
-        match self.failure(OffsetDateTime::now_utc()) {
-            None => responder.send_full(&ResponseHead::new(200), "").await,
-            Some(reason) => {
-                let head = ResponseHead::new(500).with("Content-Type", "text/plain;charset=utf-8");
-                responder.send_full(&head, format!("{reason}\n")).await
-            }
-        }
+        let (head, text) = self.answer();
+        responder.send_full(&head, text).await
     }
 }

@@ -94,6 +94,7 @@ fn all_checks_hold_makes_ok() {
     let health = |checks| {
         Health {
             status: "",
+            maintenance: true,
             checks,
             key_problems: Vec::new(),
         }
@@ -136,4 +137,75 @@ fn other_requests_are_refused() {
     assert_eq!(served.get("/secrets").status, 404);
     assert_eq!(served.ask("DELETE", "/metrics").status, 405);
     assert_eq!(served.ask("HEAD", "/metrics").status, 200);
+}
+
+const WITH_HEALTH_CHECK: &str = "[proxy]\nhealth-check-port = 5588\n";
+
+#[test]
+fn a_server_in_maintenance_mode_sends_load_balancers_away_whatever_its_health() {
+    let world = World::new(WITH_HEALTH_CHECK, Vec::new());
+    let admin = serve(&world);
+    let port = Served::start(&world.process, |worker| {
+        HealthCheck::new(Arc::clone(&worker.process))
+    });
+    let healthy = |answer: crate::message_log::time_stamping::tests::support::Answer| {
+        (answer.status, answer.text().to_owned())
+    };
+    let failing = (
+        500,
+        "No authentication key available. Signer might be down.\n".to_owned(),
+    );
+    assert_eq!(healthy(port.get("/")), failing);
+
+    let answer = admin.get("/maintenance?targetState=true");
+    assert_eq!(
+        (answer.status, answer.content_type.as_str(), answer.text()),
+        (200, JSON, "Maintenance mode set: false => true\n")
+    );
+    assert_eq!(healthy(port.get("/")), (503, maintenance::MESSAGE.to_owned()));
+    assert!(
+        admin
+            .get("/metrics")
+            .text()
+            .contains("xroad_maintenance_mode 1\n")
+    );
+    let json: Value = serde_json::from_slice(&admin.get("/health").body).unwrap();
+    assert_eq!(json["maintenance"], true);
+
+    let answer = admin.ask("POST", "/maintenance?targetState=false");
+    assert_eq!(answer.text(), "Maintenance mode set: true => false\n");
+    assert_eq!(healthy(port.get("/")), failing);
+    assert!(
+        admin
+            .get("/metrics")
+            .text()
+            .contains("xroad_maintenance_mode 0\n")
+    );
+}
+
+#[test]
+fn there_is_no_maintenance_mode_without_a_port_for_health_checks() {
+    let world = World::new("", Vec::new());
+    let answer = serve(&world).get("/maintenance?targetState=true");
+    assert_eq!(
+        (answer.status, answer.text()),
+        (200, "No HealthCheckPort found, maintenance mode not set\n")
+    );
+    assert!(!world.process.maintenance.is_on());
+}
+
+#[test]
+fn every_answer_of_the_health_check_is_found_out_anew() {
+    let world = World::new(WITH_HEALTH_CHECK, Vec::new());
+    let port = Served::start(&world.process, |worker| {
+        HealthCheck::new(Arc::clone(&worker.process))
+    });
+    let told = |text: &str| port.get("/").text() == text;
+    let globalconf = world.globalconf();
+    for _ in 0..3 {
+        assert!(told("No authentication key available. Signer might be down.\n"));
+        world.change(|snapshot| snapshot.globalconf = None);
+        assert!(told("Global configuration is expired\n"));
+        world.change(|snapshot| snapshot.globalconf = Some(Arc::clone(&globalconf)));
+    }
 }

@@ -234,6 +234,7 @@ impl World {
             handshakes: HandshakePool::start(1).unwrap(),
             log,
             settings: Arc::new(settings),
+            maintenance: crate::admin::Maintenance::default(),
             time_stamper,
         };
         Self {
