@@ -83,6 +83,8 @@ pub struct Metrics {
     pub peer_handshakes: Counter,
     /// Connections to peers that were used again.
     pub peer_connections_reused: Counter,
+    /// Connections of peers that were closed unserved because too many waited.
+    pub peer_connections_turned_away: Counter,
     /// Records appended to the message log.
     pub records_logged: Counter,
     /// Synced writes of the message log: `records_logged` by this is the mean group.
@@ -129,6 +131,11 @@ impl Metrics {
                 &mut registry,
                 "peer_connections_reused",
                 "Exchanges over a peer connection that was open already",
+            ),
+            peer_connections_turned_away: counter(
+                &mut registry,
+                "peer_connections_turned_away",
+                "Connections of peers closed unserved because too many waited",
             ),
             records_logged: counter(
                 &mut registry,

@@ -12,6 +12,7 @@ pub mod material;
 pub mod tls;
 pub mod watch;
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -36,6 +37,8 @@ pub struct Snapshot {
     pub tls: tls::TlsConfigs,
     /// Addresses of the host names of servers and services.
     pub addresses: Arc<addresses::Addresses>,
+    /// Addresses of every server that the global configuration names, our own included.
+    pub peer_addresses: Arc<HashSet<IpAddr>>,
 }
 
 /// Why there is no global configuration to decide by.
@@ -58,6 +61,13 @@ impl Snapshot {
             |_| self.addresses.get(host).cloned().unwrap_or_default(),
             |address| vec![address],
         )
+    }
+
+    /// Finds [`Self::peer_addresses`] in the rest.
+    fn find_peer_addresses(&mut self) {
+        let hosts = self.globalconf.iter().flat_map(|conf| conf.known_addresses());
+        let found = hosts.flat_map(|host| self.addresses_of(host));
+        self.peer_addresses = Arc::new(found.map(|address| address.to_canonical()).collect());
     }
 
     /// The global configuration, if it may be used at `at`: every exchange begins with this (wire.md 6.1, 6.2).

@@ -1,6 +1,7 @@
 //! Putting the proxy together, and stopping it in order.
 
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::message_log::{archiving, cleaning, opening, time_stamping};
 use crate::metrics::Metrics;
 use crate::net::tls::providers::{NoSuite, Offer, Providers};
 use crate::net::tls::{HandshakePool, handshake};
-use crate::net::{DEFAULT_BACKLOG, Listener, Permits, Stream};
+use crate::net::{DEFAULT_BACKLOG, Listener, Permits, Source, Stream, Turns};
 use crate::ocsp_responder::OcspResponder;
 use crate::process::Process;
 use crate::server_proxy::ServerProxy;
@@ -356,17 +357,52 @@ impl Port {
                 return;
             }
         };
-        let permits = Permits::new(self.state.process.settings.anti_dos.connections());
+        let slots = self.state.process.settings.anti_dos.connections();
         let drain = self.context.drain();
         let port = Rc::new(self);
-        let serve = |tcp, permit| {
-            let (port, handler) = (Rc::clone(&port), Rc::clone(&handler));
-            port.context.clone().spawn(async move {
-                port.serve(tcp, handler).await;
-                drop(permit);
-            });
-        };
-        listener.serve(&drain, permits, serve).await;
+        match port.tls {
+            Tls::Peers => {
+                let serve = |tcp, turn| port.spawn(tcp, turn, &handler);
+                let (source_of, turned_away) = (|from| port.source_of(from), |from| port.turned_away(from));
+                let turns = Turns::new(slots);
+                listener
+                    .serve_in_turns(&drain, turns, source_of, turned_away, serve)
+                    .await;
+            }
+            Tls::None | Tls::Internal => {
+                let serve = |tcp, permit| port.spawn(tcp, permit, &handler);
+                listener.serve(&drain, Permits::new(slots), serve).await;
+            }
+        }
+    }
+
+    /// Serves a connection in a task of its own, which gives the slot back in the end.
+    fn spawn<H: Handler>(
+        self: &Rc<Self>,
+        tcp: monoio::net::TcpStream,
+        slot: impl Sized + 'static,
+        handler: &Rc<H>,
+    ) {
+        let (port, handler) = (Rc::clone(self), Rc::clone(handler));
+        self.context.spawn(async move {
+            port.serve(tcp, handler).await;
+            drop(slot);
+        });
+    }
+
+    /// Who takes turns with whom.
+    fn source_of(&self, from: IpAddr) -> Source {
+        let snapshot = self.state.process.current.take();
+        if snapshot.peer_addresses.contains(&from) {
+            Source::Known(from)
+        } else {
+            Source::Unknown
+        }
+    }
+
+    fn turned_away(&self, source: Source) {
+        self.state.process.metrics.peer_connections_turned_away.inc();
+        tracing::debug!(address = %self.address, ?source, "too many connections wait, one is closed");
     }
 
     async fn serve<H: Handler>(&self, tcp: monoio::net::TcpStream, handler: Rc<H>) {

@@ -8,6 +8,7 @@
 //!   process), [`HandshakePool`](tls::handshake::HandshakePool) (blocking signatures off the workers),
 //!   [`accept`](tls::handshake::accept) and [`connect`](tls::handshake::connect).
 //! - [`listener`]: `SO_REUSEPORT` listeners with bounds and back-off.
+//! - [`turns`]: who is served next when there are more connections than may be served at once.
 //! - [`race`]: connecting to several addresses at once, and the remembered winner (wire.md 2.6).
 //! - [`pool`]: kept-alive client connections of a worker.
 //! - [`local`]: what tasks of one worker wait on ([`Latch`], [`Permits`]).
@@ -42,6 +43,7 @@ pub mod race;
 mod read_pump;
 pub mod stream;
 pub mod tls;
+pub mod turns;
 
 pub use listener::{DEFAULT_BACKLOG, Listener};
 pub use local::{Latch, Permit, Permits};
@@ -49,3 +51,4 @@ pub use pool::{ConnectionPool, PoolKey, PoolSettings, PooledConnection};
 pub use race::{ConnectError, Race};
 pub use stream::{Peer, Reader, Stream, Writer};
 pub use tls::{PeerRefused, PeerVerifier, TlsIdentity, TlsPeer};
+pub use turns::{Source, Turn, Turns};

@@ -89,6 +89,9 @@ impl Watcher {
         let server_changed = self.look_at_server_configuration(&mut next);
         let keys_changed = self.look_at_keys(&mut next, globalconf_changed || server_changed);
         let resolved = self.resolve(&mut next, globalconf_changed || server_changed);
+        if globalconf_changed || resolved {
+            next.find_peer_addresses();
+        }
         if globalconf_changed || server_changed || keys_changed || resolved {
             self.current.replace(next);
         }

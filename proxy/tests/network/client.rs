@@ -327,6 +327,32 @@ fn the_fastest_address_wins_and_is_remembered() {
 }
 
 #[test]
+fn a_winner_is_forgotten_when_its_time_is_over() {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let addresses = listeners
+        .each_ref()
+        .map(|listener| listener.local_addr().unwrap());
+    run(async move |_| {
+        for (memory, remembered) in [(LIMIT, true), (Duration::ZERO, false)] {
+            let race = Race::new(memory);
+            let mut selection = race.select(&addresses, LIMIT);
+            let (winner, _) = selection.connect().await.unwrap();
+            selection.keep(winner);
+            assert_eq!(race.winner_of(&addresses), remembered.then_some(winner));
+        }
+        let (race, start) = (Race::new(Duration::from_millis(200)), Instant::now());
+        let mut selection = race.select(&addresses, LIMIT);
+        let (winner, _) = selection.connect().await.unwrap();
+        selection.keep(winner);
+        while race.winner_of(&addresses).is_some() {
+            assert!(start.elapsed() < LIMIT);
+            monoio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert!(start.elapsed() >= Duration::from_millis(200));
+    });
+}
+
+#[test]
 fn an_address_that_is_no_good_is_left_out_and_the_selection_repeated_in_less_time() {
     let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
     let addresses = listeners

@@ -24,4 +24,5 @@ mod stock_openssl;
 mod stock_tampering;
 mod support;
 mod tls;
+mod turns;
 mod workers;

@@ -1,7 +1,7 @@
 //! A server in its own worker thread, and raw clients that say exactly what a test wants said.
 
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::rc::Rc;
@@ -14,7 +14,7 @@ use proxy::http::{
     Responder, ResponseHead, ServerSettings, serve_connection,
 };
 use proxy::net::tls::{CallbackKey, HandshakePool, KeyKind, SignFailed, accept};
-use proxy::net::{DEFAULT_BACKLOG, Listener, Permits, Stream, TlsIdentity};
+use proxy::net::{DEFAULT_BACKLOG, Listener, Permits, Source, Stream, TlsIdentity, Turns};
 use proxy::worker::{self, DriverChoice, WorkerContext, WorkerSettings, Workers};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -70,6 +70,8 @@ pub(crate) struct ServerPlan {
     pub(crate) tls: Option<Arc<ServerConfig>>,
     pub(crate) driver: DriverChoice,
     pub(crate) max_connections: usize,
+    /// Addresses that take turns with all others; none: everybody waits in one line.
+    pub(crate) known: Vec<IpAddr>,
 }
 
 impl Default for ServerPlan {
@@ -79,6 +81,7 @@ impl Default for ServerPlan {
             tls: None,
             driver: DriverChoice::Auto,
             max_connections: 1000,
+            known: Vec::new(),
         }
     }
 }
@@ -142,29 +145,52 @@ async fn serve<H: Handler>(
 ) {
     let settings = Rc::new(plan.settings);
     let drain = worker.drain();
-    let permits = Permits::new(plan.max_connections);
-    listener
-        .serve(&drain, permits, |tcp, permit| {
-            let (tls, pool) = (plan.tls.clone(), pool.clone());
-            let (settings, handler, drain) = (settings.clone(), handler.clone(), worker.drain());
+    let serve_one = |tcp| {
+        let (tls, pool) = (plan.tls.clone(), pool.clone());
+        let (settings, handler, drain) = (settings.clone(), handler.clone(), worker.drain());
+        async move {
+            let stream = match tls {
+                None => Stream::plain(tcp).ok(),
+                Some(config) => match accept(tcp, config, &pool, LIMIT).await {
+                    Ok(stream) => Some(stream),
+                    Err(error) => {
+                        eprintln!("handshake: {error}");
+                        None
+                    }
+                },
+            };
+            if let Some(stream) = stream {
+                serve_connection(stream, settings, drain, handler).await;
+            }
+        }
+    };
+    if plan.known.is_empty() {
+        let permits = Permits::new(plan.max_connections);
+        let serve = |tcp, permit| {
+            let served = serve_one(tcp);
             worker.spawn(async move {
-                let stream = match tls {
-                    None => Stream::plain(tcp).ok(),
-                    Some(config) => match accept(tcp, config, &pool, LIMIT).await {
-                        Ok(stream) => Some(stream),
-                        Err(error) => {
-                            eprintln!("handshake: {error}");
-                            None
-                        }
-                    },
-                };
-                if let Some(stream) = stream {
-                    serve_connection(stream, settings, drain, handler).await;
-                }
+                served.await;
                 drop(permit);
             });
-        })
-        .await;
+        };
+        listener.serve(&drain, permits, serve).await;
+    } else {
+        let source_of = |from| match plan.known.contains(&from) {
+            true => Source::Known(from),
+            false => Source::Unknown,
+        };
+        let serve = |tcp, turn| {
+            let served = serve_one(tcp);
+            worker.spawn(async move {
+                served.await;
+                drop(turn);
+            });
+        };
+        let turns = Turns::new(plan.max_connections);
+        listener
+            .serve_in_turns(&drain, turns, source_of, |_| {}, serve)
+            .await;
+    }
 }
 
 /// What a request was and what the handler should do with it is told by its path.
@@ -252,7 +278,10 @@ pub(crate) struct RawClient(TcpStream);
 
 impl RawClient {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).unwrap();
+        Self::of(TcpStream::connect(address).unwrap())
+    }
+
+    pub(crate) fn of(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         Self(stream)
     }
