@@ -23,6 +23,7 @@ mod choosing;
 mod operator;
 mod pooling;
 mod service_time_outs;
+mod storm;
 mod versions;
 
 use instance::{CLIENT, Instance, agent};
