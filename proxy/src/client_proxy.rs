@@ -13,7 +13,6 @@ mod rest;
 pub mod route;
 mod soap;
 
-use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -49,8 +48,6 @@ struct Exchange<'a> {
     at: OffsetDateTime,
     /// Ties the parties' records together; fresh for each exchange.
     request_id: String,
-    /// What the transport message names as its `Host`, once a server is reached.
-    authority: RefCell<String>,
 }
 
 impl Handler for ClientProxy {
@@ -152,7 +149,6 @@ fn begin<'a>(worker: &'a WorkerState, request: &'a Request) -> Result<Exchange<'
         tls,
         at,
         request_id,
-        authority: RefCell::default(),
     })
 }
 
@@ -177,12 +173,13 @@ impl Exchange<'_> {
         )?)
     }
 
-    /// A connection to a server of the service's provider, verified to be one.
+    /// A connection to a server of the service's provider, verified to be one, and what the transport message names as its
+    /// `Host`.
     async fn connect(
         &self,
         service: &ServiceId,
         only: Option<&SecurityServerId>,
-    ) -> Result<PooledConnection, ExchangeError> {
+    ) -> Result<(PooledConnection, String), ExchangeError> {
         let hosts = route::route(&self.globalconf, service, only)?;
         let destination = Destination {
             hosts: &hosts,
@@ -193,9 +190,10 @@ impl Exchange<'_> {
         let peers = &self.worker.peers;
         let connecting = peers.connect(process, &self.snapshot, trust, destination, self.at);
         let connection = connecting.await?;
-        let authority = destination.authority(process.settings.proxy.server_port);
-        self.authority.replace(authority);
-        Ok(connection)
+        Ok((
+            connection,
+            destination.authority(process.settings.proxy.server_port),
+        ))
     }
 
     /// This server's part in the exchange.
@@ -209,10 +207,10 @@ impl Exchange<'_> {
     }
 
     /// The head of the transport message (wire.md 2.1).
-    fn transport_head(&self, content_type: String) -> RequestHead {
+    fn transport_head(&self, authority: String, content_type: String) -> RequestHead {
         let original = self.request.head.headers.get("content-type").unwrap_or_default();
         RequestHead::new(Method::POST, "/")
-            .with("Host", self.authority.borrow().clone())
+            .with("Host", authority)
             .with("content-type", content_type)
             .with(header::HASH_ALGORITHM, crate::exchange::DIGEST.name())
             .with(header::PROXY_VERSION, PROXY_VERSION)

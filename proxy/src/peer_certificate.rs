@@ -110,6 +110,31 @@ impl Presented {
         Ok(chain.without_anchor().to_vec())
     }
 
+    /// Until when the chain and these OCSP responses are good, for authentication.
+    ///
+    /// # Errors
+    /// [`CertificateRejected`] with the cause when they are not good now.
+    pub fn status(
+        &self,
+        responses: &[impl AsRef<[u8]>],
+        instance: &str,
+        globalconf: &LoadedGlobalConf,
+        at: OffsetDateTime,
+    ) -> Result<OffsetDateTime, CertificateRejected> {
+        if !self.leaf.may_authenticate() {
+            return Err(CertificateRejected::NotForAuthentication);
+        }
+        let chain = globalconf
+            .chain(&self.leaf, &self.intermediates, instance, at)
+            .map_err(StatusError::Chain)?;
+        let responses = responses
+            .iter()
+            .map(|der| Response::from_der(der.as_ref()))
+            .collect::<Result<Vec<_>, _>>();
+        let responses = responses.map_err(CertificateRejected::OcspMalformed)?;
+        Ok(globalconf.chain_status(&chain, &responses, at)?)
+    }
+
     /// Whether the certificate belongs to a server that the member owns or is registered on.
     ///
     /// # Errors
@@ -148,8 +173,7 @@ impl Default for Judge {
 }
 
 impl Judge {
-    /// Whether a server with this certificate and these OCSP responses may speak for the member now; how long chain and
-    /// OCSP responses are good.
+    /// Whether a server with this certificate and these OCSP responses may speak for the member now.
     ///
     /// # Errors
     /// [`CertificateRejected`] with the cause.
@@ -160,60 +184,32 @@ impl Judge {
         member: &ClientId,
         globalconf: &LoadedGlobalConf,
         at: OffsetDateTime,
-    ) -> Result<RangeInclusive<OffsetDateTime>, CertificateRejected> {
-        let key = key(presented, responses, &member.instance, globalconf);
-        let known = self.good.borrow_mut().get(&key).cloned();
-        let good = match known.filter(|good| good.contains(&at)) {
-            Some(good) => good,
-            None => {
-                let good = at..=status(presented, responses, &member.instance, globalconf, at)?;
-                self.good.borrow_mut().put(key, good.clone());
-                good
-            }
-        };
-        presented.belongs_to(member, globalconf)?;
-        Ok(good)
+    ) -> Result<(), CertificateRejected> {
+        let instance = &member.instance;
+        let certificates = std::iter::once(&presented.leaf)
+            .chain(&presented.intermediates)
+            .map(Certificate::as_der);
+        let pieces = certificates.chain(responses.iter().map(AsRef::as_ref));
+        let key = key(pieces, instance, globalconf);
+        let mut known = self.good.borrow_mut();
+        if !known.get(&key).is_some_and(|good| good.contains(&at)) {
+            let until = presented.status(responses, instance, globalconf, at)?;
+            known.put(key, at..=until);
+        }
+        presented.belongs_to(member, globalconf)
     }
 }
 
-/// Until when chain and OCSP responses are good.
-fn status(
-    presented: &Presented,
-    responses: &[impl AsRef<[u8]>],
-    instance: &str,
-    globalconf: &LoadedGlobalConf,
-    at: OffsetDateTime,
-) -> Result<OffsetDateTime, CertificateRejected> {
-    if !presented.leaf.may_authenticate() {
-        return Err(CertificateRejected::NotForAuthentication);
-    }
-    let chain = globalconf
-        .chain(&presented.leaf, &presented.intermediates, instance, at)
-        .map_err(StatusError::Chain)?;
-    let responses = responses
-        .iter()
-        .map(|der| Response::from_der(der.as_ref()))
-        .collect::<Result<Vec<_>, _>>();
-    let responses = responses.map_err(CertificateRejected::OcspMalformed)?;
-    Ok(globalconf.chain_status(&chain, &responses, at)?)
-}
-
-/// Everything that the costly part depends on.
-fn key(
-    presented: &Presented,
-    responses: &[impl AsRef<[u8]>],
-    instance: &str,
+/// Everything that a judgement depends on: certificates and OCSP responses, whose chain it is, and which global
+/// configuration it was judged by.
+pub(crate) fn key<'a>(
+    pieces: impl Iterator<Item = &'a [u8]>,
+    instance: &'a str,
     globalconf: &LoadedGlobalConf,
 ) -> Digest {
     let mut hasher = DigestAlgorithm::Sha256.hasher();
     hasher.update(&globalconf.serial().to_le_bytes());
-    let certificates = std::iter::once(&presented.leaf)
-        .chain(&presented.intermediates)
-        .map(Certificate::as_der);
-    let pieces = certificates
-        .chain(responses.iter().map(AsRef::as_ref))
-        .chain([instance.as_bytes()]);
-    for piece in pieces {
+    for piece in pieces.chain([instance.as_bytes()]) {
         hasher.update(&(piece.len() as u64).to_le_bytes());
         hasher.update(piece);
     }

@@ -14,7 +14,7 @@ use crate::host_name;
 use crate::http::NO_LIMIT;
 use crate::net::tls::handshake;
 use crate::net::{ConnectError, ConnectionPool, PoolSettings, PooledConnection, Race};
-use crate::peer_certificate::{CertificateRejected, Judge};
+use crate::peer_certificate::CertificateRejected;
 use crate::process::Process;
 use crate::settings::ProxySettings;
 use crate::snapshot::tls::PeerTls;
@@ -64,12 +64,11 @@ impl PeerError {
     }
 }
 
-/// The peers of one worker: open connections, the fastest addresses, judgements and OCSP responses.
+/// The peers of one worker: open connections, the fastest addresses, verdicts and OCSP responses.
 #[derive(Debug)]
 pub struct Peers {
     pool: ConnectionPool,
     race: Race,
-    judge: Judge,
     verdicts: Verdicts,
     ocsp: OcspResponsesOfPeers,
 }
@@ -108,7 +107,6 @@ impl Peers {
         Self {
             pool: ConnectionPool::new(pool(settings)),
             race: Race::new(settings.client_fastest_connecting_ssl_uri_cache_period),
-            judge: Judge::default(),
             verdicts: Verdicts::default(),
             ocsp: OcspResponsesOfPeers::new(
                 settings.ocsp_responder_client_connect_timeout.unwrap_or(NO_LIMIT),

@@ -40,6 +40,13 @@ impl<'a> ServiceUrl<'a> {
     }
 }
 
+/// A request target: with the slash that the path of a URL may lack.
+#[must_use]
+pub fn rooted(path: &str) -> String {
+    let slash = if path.starts_with('/') { "" } else { "/" };
+    format!("{slash}{path}")
+}
+
 /// Host and port of an authority; IPv6 literals stand in brackets.
 fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     let host_end = match authority.find(']') {

@@ -19,10 +19,10 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
     let request = parse(exchange)?;
     exchange.authenticate(request.client())?;
     doubtful::tell(request.client(), request.service(), request.security_server());
-    let mut connection = exchange
+    let (mut connection, authority) = exchange
         .connect(request.service(), request.security_server())
         .await?;
-    let answer = converse(exchange, &request, body, &mut connection).await?;
+    let answer = converse(exchange, &request, body, (&mut connection, authority)).await?;
     drop(connection);
     accept(exchange, &request, answer).await
 }
@@ -65,11 +65,11 @@ async fn converse(
     exchange: &Exchange<'_>,
     request: &RequestPart,
     body: &mut Body,
-    connection: &mut PooledConnection,
+    (connection, authority): (&mut PooledConnection, String),
 ) -> Result<Answer, ExchangeError> {
     let outgoing = Outgoing::new()?;
     let head = exchange
-        .transport_head(outgoing.content_type())
+        .transport_head(authority, outgoing.content_type())
         .with(header::MESSAGE_TYPE, "REST");
     let mut body_log = exchange.party().body_log(request.service());
     let (asker, sent) = (Asker::default(), OnceCell::new());

@@ -36,8 +36,9 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
     let service = &message.header.service;
     let server = message.header.security_server.as_ref();
     doubtful::tell(&message.header.client, service, server);
-    let mut connection = exchange.connect(service, server).await?;
-    let answer = converse(exchange, (&part, &message), source, &mut connection).await?;
+    let (mut connection, authority) = exchange.connect(service, server).await?;
+    let reached = (&mut connection, authority);
+    let answer = converse(exchange, (&part, &message), source, reached).await?;
     drop(connection);
     accept(exchange, (&part, &message), answer).await
 }
@@ -70,11 +71,11 @@ async fn converse(
     exchange: &Exchange<'_>,
     request: (&SoapPart, &SoapMessage),
     source: SoapSource<'_>,
-    connection: &mut PooledConnection,
+    (connection, authority): (&mut PooledConnection, String),
 ) -> Result<Answer, ExchangeError> {
     let outgoing = Outgoing::new()?;
     let action = exchange.request.head.headers.get("soapaction");
-    let head = exchange.transport_head(outgoing.content_type()).with(
+    let head = exchange.transport_head(authority, outgoing.content_type()).with(
         header::ORIGINAL_SOAP_ACTION,
         action.unwrap_or_default().to_owned(),
     );

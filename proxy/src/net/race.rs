@@ -72,7 +72,8 @@ impl Race {
 
     /// The remembered winner of a set of addresses, which a caller may look for in its pool first.
     pub fn winner_of(&self, addresses: &[SocketAddr]) -> Option<SocketAddr> {
-        self.winner(&sorted(addresses))
+        // Where there is no choice, nothing is remembered.
+        (addresses.len() > 1).then(|| self.winner(&sorted(addresses)))?
     }
 
     /// Begins to look for an address that can be used; connecting to one may take `limit`.
@@ -84,7 +85,6 @@ impl Race {
             race: self,
             set,
             limit,
-            whole_limit: limit,
         }
     }
 
@@ -122,7 +122,6 @@ pub struct Selection<'a> {
     /// The winner of an earlier exchange, while it has not failed.
     remembered: Option<SocketAddr>,
     limit: Duration,
-    whole_limit: Duration,
 }
 
 impl Selection<'_> {
@@ -133,7 +132,7 @@ impl Selection<'_> {
     /// [`ConnectError`] when none of them can be connected: there is nothing left to try.
     pub async fn connect(&mut self) -> Result<(SocketAddr, TcpStream), ConnectError> {
         if let Some(winner) = self.remembered {
-            match connect_first(&mut vec![winner], WINNER_LIMIT).await {
+            match connect_first(&[winner], WINNER_LIMIT).await {
                 Ok(connected) => return Ok(connected),
                 Err(error) => {
                     tracing::warn!(address = %winner, %error, "the fastest address of before is left out");
@@ -141,7 +140,7 @@ impl Selection<'_> {
                 }
             }
         }
-        connect_first(&mut self.left, self.limit).await
+        connect_leaving_out(&mut self.left, self.limit).await
     }
 
     /// How long what follows on connecting may take, the TLS handshake above all.
@@ -166,7 +165,6 @@ impl Selection<'_> {
         self.left.retain(|left| *left != address);
         if self.remembered.take_if(|winner| *winner == address).is_some() {
             self.race.forget(&self.set, address);
-            self.limit = self.whole_limit;
         } else {
             self.limit = (self.limit / 2).max(LEAST_REPEAT_LIMIT);
         }
@@ -193,9 +191,19 @@ fn by_lot(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 
 type Attempt = Pin<Box<dyn Future<Output = (SocketAddr, io::Result<TcpStream>)>>>;
 
-/// Connects to all addresses at once and keeps the first connection, within `limit`. Addresses that fail meanwhile are
-/// taken out.
+/// Connects to all addresses at once and keeps the first connection, within `limit`.
+///
+/// # Errors
+/// [`ConnectError`] when none of them can be connected.
 pub async fn connect_first(
+    addresses: &[SocketAddr],
+    limit: Duration,
+) -> Result<(SocketAddr, TcpStream), ConnectError> {
+    connect_leaving_out(&mut addresses.to_vec(), limit).await
+}
+
+/// The same; addresses that fail meanwhile are taken out.
+async fn connect_leaving_out(
     addresses: &mut Vec<SocketAddr>,
     limit: Duration,
 ) -> Result<(SocketAddr, TcpStream), ConnectError> {

@@ -197,7 +197,7 @@ async fn fetch(
     certificates: &[&Certificate],
     limits: Limits,
 ) -> Result<Vec<Bytes>, OcspFetchError> {
-    let tcp = race::connect_first(&mut vec![service], limits.connect).await?.1;
+    let tcp = race::connect_first(&[service], limits.connect).await?.1;
     let stream = Stream::plain(tcp).map_err(HttpError::Io)?;
     let settings = ClientSettings {
         response_limit: Some(limits.read),

@@ -7,17 +7,15 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use lru::LruCache;
-use protocol_pki::digest::{Digest, DigestAlgorithm};
-use rustls::pki_types::CertificateDer;
+use protocol_pki::digest::Digest;
 use time::OffsetDateTime;
 
 use crate::peer_certificate::Presented;
-use crate::snapshot::LoadedGlobalConf;
 
 /// Verdicts that a worker remembers.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
 
-/// Good verdicts of one worker, by [`key`].
+/// Good verdicts of one worker, by [`key`](crate::peer_certificate::key) of the certificates.
 #[derive(Debug)]
 pub(super) struct Verdicts(RefCell<LruCache<Digest, Verdict>>);
 
@@ -43,26 +41,19 @@ impl Verdicts {
         Some(Rc::clone(&verdict.presented))
     }
 
-    /// Remembers a chain that is good for so long.
-    pub(super) fn remember(&self, key: Digest, presented: Presented, good: RangeInclusive<OffsetDateTime>) {
+    /// Remembers a chain that is good for so long, and gives it back.
+    pub(super) fn remember(
+        &self,
+        key: Digest,
+        presented: Presented,
+        good: RangeInclusive<OffsetDateTime>,
+    ) -> Rc<Presented> {
         let presented = Rc::new(presented);
-        self.0.borrow_mut().put(key, Verdict { presented, good });
+        let verdict = Verdict {
+            presented: Rc::clone(&presented),
+            good,
+        };
+        self.0.borrow_mut().put(key, verdict);
+        presented
     }
-}
-
-/// What a verdict depends on besides OCSP responses: what the peer showed, whose chain it is, and which global
-/// configuration it was judged by.
-pub(super) fn key(
-    certificates: &[CertificateDer<'_>],
-    instance: &str,
-    globalconf: &LoadedGlobalConf,
-) -> Digest {
-    let mut hasher = DigestAlgorithm::Sha256.hasher();
-    hasher.update(&globalconf.serial().to_le_bytes());
-    let pieces = certificates.iter().map(AsRef::as_ref);
-    for piece in pieces.chain([instance.as_bytes()]) {
-        hasher.update(&(piece.len() as u64).to_le_bytes());
-        hasher.update(piece);
-    }
-    hasher.finish()
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use rustls::pki_types::ServerName;
 use time::OffsetDateTime;
 
-use super::{Destination, PeerError, Peers, verdicts};
+use super::{Destination, PeerError, Peers};
 use crate::exchange::error::causes;
 use crate::http::{ClientConnection, ClientSettings, NO_LIMIT};
 use crate::net::tls::handshake;
 use crate::net::{PoolKey, PooledConnection, race};
-use crate::peer_certificate::{CertificateRejected, Presented};
+use crate::peer_certificate::{self, CertificateRejected, Presented};
 use crate::process::Process;
 use crate::snapshot::tls::PeerTls;
 use crate::snapshot::{LoadedGlobalConf, Snapshot};
@@ -124,7 +124,8 @@ impl Visit<'_> {
         let (provider, verdicts) = (self.destination.provider, &self.peers.verdicts);
         let tls = connection.peer().tls.as_ref();
         let certificates = tls.map_or(&[][..], |tls| &tls.certificates);
-        let key = verdicts::key(certificates, &provider.instance, self.globalconf);
+        let pieces = certificates.iter().map(AsRef::as_ref);
+        let key = peer_certificate::key(pieces, &provider.instance, self.globalconf);
         if let Some(presented) = verdicts.good(&key, self.at) {
             return Ok(presented.belongs_to(provider, self.globalconf)?);
         }
@@ -136,14 +137,13 @@ impl Visit<'_> {
             .ocsp
             .of(&needed, &self.snapshot.keys, service, self.globalconf, self.at)
             .await?;
-        let judge = &self.peers.judge;
-        let judged = judge.judge(&presented, &responses, provider, self.globalconf, self.at);
-        if let Err(CertificateRejected::Status(_)) = judged {
+        let until = presented.status(&responses, &provider.instance, self.globalconf, self.at);
+        if let Err(CertificateRejected::Status(_)) = until {
             // Whoever answered for the peer, over plain HTTP, must not shut it out for longer than this exchange.
             self.peers.ocsp.forget(&needed);
         }
-        verdicts.remember(key, presented, judged?);
-        Ok(())
+        let presented = verdicts.remember(key, presented, self.at..=until?);
+        Ok(presented.belongs_to(provider, self.globalconf)?)
     }
 }
 

@@ -181,7 +181,7 @@ pub(super) async fn connect_to(
     callee: Callee<'_>,
     url: &ServiceUrl<'_>,
 ) -> Result<PooledConnection, CallError> {
-    let mut addresses: Vec<SocketAddr> = snapshot
+    let addresses: Vec<SocketAddr> = snapshot
         .addresses_of(url.host)
         .into_iter()
         .map(|ip| SocketAddr::new(ip, url.port))
@@ -200,7 +200,7 @@ pub(super) async fn connect_to(
                 connect: callee.connect_limit.unwrap_or(NO_LIMIT),
                 handshake: callee.limit.unwrap_or(NO_LIMIT),
             };
-            open(worker, snapshot, url, &mut addresses, limits).await?
+            open(worker, snapshot, url, &addresses, limits).await?
         }
     };
     connection.set_settings(settings);
@@ -219,7 +219,7 @@ async fn open(
     worker: &WorkerState,
     snapshot: &Snapshot,
     url: &ServiceUrl<'_>,
-    addresses: &mut Vec<SocketAddr>,
+    addresses: &[SocketAddr],
     limits: Limits,
 ) -> Result<PooledConnection, CallError> {
     let (address, tcp) = race::connect_first(addresses, limits.connect).await?;

@@ -14,7 +14,7 @@ use crate::exchange::log::BodyLog;
 use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, Verified};
 use crate::http::{Body, BodyWriter, HttpError, Method, RequestHead, Responder, ResponseHead};
 use crate::net::PooledConnection;
-use crate::service_url::ServiceUrl;
+use crate::service_url::{ServiceUrl, rooted};
 use crate::spool::Spooled;
 
 pub(super) async fn serve(
@@ -81,10 +81,9 @@ async fn read(
     };
     let mut request = None;
     let received = receive(body, exchange.content_type(), receiving, |received, body_log| {
-        request = check(exchange, received)?;
-        if let Some(request) = &request {
-            *body_log = exchange.party().body_log(request.service());
-        }
+        let part = check(exchange, received)?;
+        *body_log = exchange.party().body_log(part.service());
+        request = Some(part);
         Ok(())
     });
     let received = received.await.map_err(|error| match error {
@@ -98,7 +97,7 @@ async fn read(
 }
 
 /// Another message than a REST request is refused here: nobody has said who sends it, so none of its body is taken.
-fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<RequestPart>, ExchangeError> {
+fn check(exchange: &Exchange<'_>, received: &Received) -> Result<RequestPart, ExchangeError> {
     let part = received
         .message
         .as_ref()
@@ -117,7 +116,7 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<RequestP
         exchange.at,
     )?;
     doubtful::tell(request.client(), request.service(), request.security_server());
-    Ok(Some(request))
+    Ok(request)
 }
 
 /// Calls the service, streams its answer, signs and logs it.
@@ -287,10 +286,10 @@ fn request_head(url: &ServiceUrl<'_>, request: &RequestPart) -> RequestHead {
         path if base.ends_with('/') => format!("{base}{}", path.strip_prefix('/').unwrap_or(path)),
         path => format!("{base}{path}"),
     };
-    let slash = if path.starts_with('/') { "" } else { "/" };
+    let path = rooted(&path);
     let target = match request.query() {
-        Some(query) => format!("{slash}{path}?{query}"),
-        None => format!("{slash}{path}"),
+        Some(query) => format!("{path}?{query}"),
+        None => path,
     };
     let mut head = RequestHead::new(Method::new(request.method().as_str().as_bytes().to_vec()), target)
         .with("Host", url.authority.to_owned());

@@ -18,6 +18,7 @@ use crate::exchange::soap_source::{SoapPart, SoapSource};
 use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts};
 use crate::http::{Body, BodyLength, BodyWriter, Method, RequestHead, Responder, ResponseHead};
 use crate::net::PooledConnection;
+use crate::service_url::rooted;
 
 pub(super) async fn serve(
     exchange: &Exchange<'_>,
@@ -107,7 +108,7 @@ async fn read(exchange: &Exchange<'_>, body: &mut Body) -> Result<(SoapMessage, 
     };
     let mut request = None;
     let received = receive(body, exchange.content_type(), receiving, |received, _| {
-        request = check(exchange, received)?;
+        request = Some(check(exchange, received)?);
         Ok(())
     });
     let received = received.await.map_err(|error| match error {
@@ -122,7 +123,7 @@ async fn read(exchange: &Exchange<'_>, body: &mut Body) -> Result<(SoapMessage, 
 
 /// Another message than a SOAP request is refused here: nobody has said who sends it, so none of its attachments is
 /// taken.
-fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<SoapMessage>, ExchangeError> {
+fn check(exchange: &Exchange<'_>, received: &Received) -> Result<SoapMessage, ExchangeError> {
     let part = received
         .message
         .as_ref()
@@ -147,7 +148,7 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<Option<SoapMess
     )?;
     let header = &request.header;
     doubtful::tell(client, &header.service, header.security_server.as_ref());
-    Ok(Some(*request))
+    Ok(*request)
 }
 
 async fn log_request(
@@ -213,8 +214,7 @@ async fn connect(
 ) -> Result<(PooledConnection, RequestHead), ExchangeError> {
     let (connection, url) = call::connect(exchange, authorized, logged).await?;
     let action = exchange.header(header::ORIGINAL_SOAP_ACTION).unwrap_or_default();
-    let slash = if url.path.starts_with('/') { "" } else { "/" };
-    let head = RequestHead::new(Method::POST, format!("{slash}{}", url.path))
+    let head = RequestHead::new(Method::POST, rooted(url.path))
         .with("Host", url.authority.to_owned())
         .with("Content-Type", content.content_type().to_owned())
         .with("accept-encoding", "")

@@ -130,10 +130,7 @@ impl<E: From<HttpError>> Course<E> {
 async fn send_rest<E>(mut sending: Pin<&mut impl Future<Output = Result<(), E>>>, writer: &Writer) {
     loop {
         let before = writer.bytes_sent();
-        let sent = monoio::time::timeout(
-            REST_STALL_LIMIT,
-            poll_fn(|context| sending.as_mut().poll(context)),
-        );
+        let sent = monoio::time::timeout(REST_STALL_LIMIT, sending.as_mut());
         if sent.await.is_ok() || writer.bytes_sent() == before {
             return;
         }

@@ -14,7 +14,7 @@ use crate::http::{Method, RequestHead};
 use crate::net::PooledConnection;
 use crate::server_proxy::Exchange;
 use crate::server_proxy::call::{self, CallError, Callee};
-use crate::service_url::ServiceUrl;
+use crate::service_url::{ServiceUrl, rooted};
 use crate::slots::{Slot, Slots};
 
 /// Largest description, in bytes.
@@ -118,9 +118,8 @@ pub(super) async fn fetch(
 
 /// A fragment stays with the client.
 fn request_head(url: &ServiceUrl<'_>) -> RequestHead {
-    let slash = if url.path.starts_with('/') { "" } else { "/" };
     let path = url.path.split('#').next().unwrap_or_default();
-    RequestHead::new(Method::GET, format!("{slash}{path}")).with("Host", url.authority.to_owned())
+    RequestHead::new(Method::GET, rooted(path)).with("Host", url.authority.to_owned())
 }
 
 async fn read(connection: &mut PooledConnection, deadline: Instant) -> Result<Bytes, FetchError> {
