@@ -3,9 +3,8 @@
 use toml::{Table, Value as Toml};
 
 use crate::error::SettingsError;
-use crate::hint::hint;
 use crate::parameter::{Effect, Kind, Parameter, Process};
-use crate::resolve::{Ignored, check, resolve};
+use crate::resolve::{self, Ignored, check, resolve};
 use crate::table;
 
 /// What a file of the reference comes to for one process.
@@ -88,16 +87,15 @@ impl Imported {
             self.left_out.push(Ignored { name, reason });
             return Ok(());
         }
-        let named = || table::all().filter(|parameter| (parameter.section, parameter.key) == (section, key));
-        let Some(parameter) = named().find(|parameter| parameter.processes.contains(&process)) else {
-            let elsewhere = named().find_map(|parameter| parameter.processes.first());
-            let elsewhere = elsewhere.ok_or_else(|| SettingsError::Unknown {
-                hint: hint(section, key, process),
-                name: name.clone(),
-            })?;
-            let reason = elsewhere.program();
-            self.left_out.push(Ignored { name, reason });
-            return Ok(());
+        let parameter = match resolve::parameter(process, section, key) {
+            Err(SettingsError::Elsewhere { name, program }) => {
+                self.left_out.push(Ignored {
+                    name,
+                    reason: program,
+                });
+                return Ok(());
+            }
+            found => found?,
         };
         match parameter.effect {
             Effect::Ignored(reason) => self.left_out.push(Ignored { name, reason }),
@@ -105,10 +103,7 @@ impl Imported {
             _ if value.is_empty() => {}
             _ => {
                 let value = check::value(parameter, &typed(parameter, value))?;
-                let section = self.settings.entry(section);
-                if let Toml::Table(section) = section.or_insert_with(|| Toml::Table(Table::new())) {
-                    section.insert(key.to_owned(), value);
-                }
+                resolve::set(&mut self.settings, parameter, value);
             }
         }
         Ok(())

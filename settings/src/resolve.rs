@@ -113,7 +113,7 @@ impl Loaded {
         let parameter = parameter(process, section, key)?;
         let value = check::value(parameter, value)?;
         match parameter.effect {
-            Effect::Honoured => self.set(parameter, value),
+            Effect::Honoured => set(&mut self.values, parameter, value),
             Effect::First => {}
             Effect::Fixed(reason) => check::is_default(parameter, &value, reason)?,
             Effect::Ignored(reason) => self.ignored.push(Ignored {
@@ -132,21 +132,26 @@ impl Loaded {
                 continue;
             }
             if let Some(value) = toml_value(parameter.fallback(self.preset)) {
-                self.set(parameter, value);
+                set(&mut self.values, parameter, value);
             }
-        }
-    }
-
-    fn set(&mut self, parameter: &Parameter, value: Toml) {
-        let section = self.values.entry(parameter.section);
-        if let Toml::Table(section) = section.or_insert_with(|| Toml::Table(Table::new())) {
-            section.insert(parameter.key.to_owned(), value);
         }
     }
 }
 
+/// Puts a value where the parameter has it.
+pub(crate) fn set(values: &mut Table, parameter: &Parameter, value: Toml) {
+    let section = values.entry(parameter.section);
+    if let Toml::Table(section) = section.or_insert_with(|| Toml::Table(Table::new())) {
+        section.insert(parameter.key.to_owned(), value);
+    }
+}
+
 /// The parameter of that name, if the process reads it.
-fn parameter(process: Process, section: &str, key: &str) -> Result<&'static Parameter, SettingsError> {
+pub(crate) fn parameter(
+    process: Process,
+    section: &str,
+    key: &str,
+) -> Result<&'static Parameter, SettingsError> {
     let name = || format!("[{section}] {key}");
     let named = || table::all().filter(|parameter| (parameter.section, parameter.key) == (section, key));
     if let Some(parameter) = named().find(|parameter| parameter.processes.contains(&process)) {

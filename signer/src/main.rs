@@ -24,7 +24,7 @@ use signer::{
     settings::Settings,
     token::{
         Token,
-        software::{Options, SOFTWARE_TOKEN_ID, SoftwareToken, files::FileError},
+        software::{SOFTWARE_TOKEN_ID, SoftwareToken, files::FileError},
     },
 };
 use signer_client::SignerError;
@@ -155,13 +155,7 @@ fn initialize(config: &Path, pin_file: Option<&Path>, preset: Option<Preset>) ->
         .ok_or(MainError::NoPin)?;
     let pins = auto_login::read(pin_file, &[SOFTWARE_TOKEN_ID])?;
     let (_, pin) = pins.first().ok_or(MainError::NoPin)?;
-    let options = Options {
-        kdf: settings.kiirtee.kdf(),
-        enforce_pin_policy: settings.signer.enforce_token_pin_policy,
-        batch_signing: settings.kiirtee.batch_signing,
-    };
-    let token = SoftwareToken::load(&settings.kiirtee.state_directory.join("token-0"), options)?;
-    Ok(token.initialize(pin)?)
+    Ok(SoftwareToken::of(&settings)?.initialize(pin)?)
 }
 
 fn start_log(settings: &Settings) {

@@ -26,7 +26,7 @@ use crate::{
     signing::{Job, Limits, MessageJob, RawJob, check_message},
     token::{
         Token,
-        software::{Options, SoftwareToken, files::FileError},
+        software::{SoftwareToken, files::FileError},
     },
 };
 use index::{CertificateEntry, Index};
@@ -283,11 +283,5 @@ fn signing_key(entry: &CertificateEntry) -> Result<&CertificateEntry, SignerErro
 }
 
 fn load_tokens(settings: &Settings) -> Result<Vec<Arc<dyn Token>>, FileError> {
-    let options = Options {
-        kdf: settings.kiirtee.kdf(),
-        enforce_pin_policy: settings.signer.enforce_token_pin_policy,
-        batch_signing: settings.kiirtee.batch_signing,
-    };
-    let software = SoftwareToken::load(&settings.kiirtee.state_directory.join("token-0"), options)?;
-    Ok(vec![Arc::new(software)])
+    Ok(vec![Arc::new(SoftwareToken::of(settings)?)])
 }

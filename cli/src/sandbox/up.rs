@@ -252,6 +252,7 @@ fn provision(
     Ok(())
 }
 
+/// Waits until a process is ready, or has ended, or patience has.
 fn ready(folders: &Folders, name: &str, look: impl Fn() -> Result<(), Failure>) -> Result<(), Failure> {
     let outcome = wait::until(PATIENCE, || match look() {
         Ok(()) => Ok(Ok(())),

@@ -19,4 +19,5 @@ pub mod identifier;
 pub mod metadata;
 pub mod rest;
 pub mod soap;
+mod text;
 pub mod transport;

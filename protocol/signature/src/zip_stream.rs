@@ -61,11 +61,6 @@ impl<W: Write> ZipStream<W> {
         })
     }
 
-    /// Bytes written so far.
-    pub const fn written(&self) -> u64 {
-        self.out.count
-    }
-
     /// Writes the directory and gives the output back, flushed.
     ///
     /// # Errors

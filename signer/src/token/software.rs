@@ -17,7 +17,7 @@ use std::{
 use signer_client::{KeyAlgorithm, KeyUsage, Pin, SignatureAlgorithm, SignerError, TokenKind, TokenStatus};
 
 use crate::{
-    settings::SoftwareTokenSettings,
+    settings::{Settings, SoftwareTokenSettings},
     token::{Token, TokenKey},
 };
 
@@ -74,6 +74,19 @@ pub struct Options {
 }
 
 impl SoftwareToken {
+    /// The token of the signer with these settings.
+    ///
+    /// # Errors
+    /// See [`FileError`].
+    pub fn of(settings: &Settings) -> Result<Self, FileError> {
+        let options = Options {
+            kdf: settings.kiirtee.kdf(),
+            enforce_pin_policy: settings.signer.enforce_token_pin_policy,
+            batch_signing: settings.kiirtee.batch_signing,
+        };
+        Self::load(&settings.kiirtee.state_directory.join("token-0"), options)
+    }
+
     /// Reads the token's files; the directory is made if it does not exist.
     ///
     /// # Errors

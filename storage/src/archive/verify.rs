@@ -96,9 +96,7 @@ pub fn verify(file: impl Read + Seek, previous: Option<&str>) -> io::Result<File
     let mut report = FileReport::default();
     match verify_zip(file, previous, &mut report) {
         Ok(()) => {}
-        Err(ZipError::Io(error)) if error.kind() != io::ErrorKind::UnexpectedEof && is_of_system(&error) => {
-            return Err(error);
-        }
+        Err(ZipError::Io(error)) if is_of_system(&error) => return Err(error),
         Err(error) => report.problems.push(Problem::Zip(error.to_string())),
     }
     Ok(report)

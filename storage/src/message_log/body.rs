@@ -38,7 +38,7 @@ pub struct BodyWriter {
     length: u64,
     sending: bool,
     /// Encrypts the chunks, if the log is encrypted; the error of making one is told with the next bytes.
-    key: Option<Result<Arc<ValueKey>, SealError>>,
+    key: Option<Result<ValueKey, SealError>>,
 }
 
 impl BodyWriter {
@@ -55,7 +55,7 @@ impl BodyWriter {
             sent: 0,
             length: 0,
             sending: false,
-            key: key.map(|key| key.map(Arc::new)),
+            key,
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use protocol_signature::asic::{self, Contents, Writer};
 
-use super::{Direction, LoggedRecord, Records, TimeStampEvidence};
+use super::{Direction, LoggedRecord, Records};
 
 /// Characters of the query id in the name of a container.
 const MAX_QUERY_ID: usize = 226;
@@ -23,33 +23,20 @@ impl Records {
     /// # Errors
     /// Errors of `out`; what of the log cannot be read, as a [`super::ReadError`] in an [`io::Error`].
     pub fn write_container(&self, record: &LoggedRecord, out: impl Write) -> io::Result<()> {
-        let evidence = self.signature(record.signature).map_err(io::Error::other)?;
-        let stamp = self.time_stamp(record.id).map_err(io::Error::other)?;
-        let (signature, time_stamp) = match &stamp {
-            Some(TimeStampEvidence::Single { signature }) => (signature, None),
-            Some(TimeStampEvidence::Batch {
-                token,
-                hash_chain_result,
-                hash_chain,
-            }) => {
-                let stamp = asic::BatchTimeStamp {
-                    result: hash_chain_result,
-                    chain: hash_chain,
-                    token,
-                };
-                (&evidence.signature, Some(stamp))
-            }
-            None => (&evidence.signature, None),
-        };
+        let (evidence, time_stamp) = self.evidence_of(record).map_err(io::Error::other)?;
         let hash_chain = evidence
             .hash_chain_result
             .as_deref()
             .zip(record.hash_chain.as_deref());
         let contents = Contents {
             message: &record.message,
-            signature,
+            signature: &evidence.signature,
             hash_chain,
-            time_stamp,
+            time_stamp: time_stamp.as_ref().map(|stamp| asic::BatchTimeStamp {
+                result: &stamp.hash_chain_result,
+                chain: &stamp.hash_chain,
+                token: &stamp.token,
+            }),
             attachments: usize::from(record.body.is_some()),
         };
         let mut writer = Writer::new(out, &contents, record.time)?;

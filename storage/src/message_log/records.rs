@@ -214,24 +214,19 @@ impl Records {
         let (body, chunks) = record
             .body
             .map_or((0, 0), |LoggedBody { id, chunks, .. }| (id, chunks));
-        let mut key = record
-            .body_seal
-            .clone()
-            .map(|seal| self.value_key(WHAT, id, seal));
+        let seal = record.body_seal.clone();
+        let mut key = None;
         (0..chunks).map(move |chunk| {
             let value = self
                 .db
                 .get_cf(Column::Body.of(&self.db)?, codec::chunk_key(body, chunk))?;
             let value = value.ok_or(ReadError::Missing { what: WHAT, id })?;
-            match key.take() {
-                None => Ok(value),
-                Some(Err(error)) => Err(error),
-                Some(Ok(opens)) => {
-                    let opened = open(&opens, (WHAT, id), Content::Chunk(chunk), value);
-                    key = Some(Ok(opens));
-                    opened
-                }
-            }
+            let Some(seal) = &seal else { return Ok(value) };
+            let key = match &mut key {
+                Some(key) => key,
+                none => none.insert(self.value_key(WHAT, id, seal.clone())?),
+            };
+            open(key, (WHAT, id), Content::Chunk(chunk), value)
         })
     }
 
@@ -282,14 +277,28 @@ impl Records {
     /// # Errors
     /// As [`Records::container`].
     pub fn container_of(&self, record: LoggedRecord, max_body: u64) -> Result<ContainerParts, ReadError> {
-        let SignatureEvidence {
-            mut signature,
-            hash_chain_result,
-        } = self.signature(record.signature)?;
-        let time_stamp = match self.time_stamp(record.id)? {
+        let (evidence, time_stamp) = self.evidence_of(&record)?;
+        let attachment = self.whole_body(&record, max_body)?;
+        Ok(ContainerParts {
+            message: record.message,
+            signature: evidence.signature,
+            hash_chain_result: evidence.hash_chain_result,
+            hash_chain: record.hash_chain,
+            time_stamp,
+            attachment,
+        })
+    }
+
+    /// The signature as it is evidence: with its time-stamp in it, or with the one that it shares.
+    pub(super) fn evidence_of(
+        &self,
+        record: &LoggedRecord,
+    ) -> Result<(SignatureEvidence, Option<BatchTimeStamp>), ReadError> {
+        let mut evidence = self.signature(record.signature)?;
+        let shared = match self.time_stamp(record.id)? {
             None => None,
-            Some(TimeStampEvidence::Single { signature: stamped }) => {
-                signature = stamped;
+            Some(TimeStampEvidence::Single { signature }) => {
+                evidence.signature = signature;
                 None
             }
             Some(TimeStampEvidence::Batch {
@@ -302,15 +311,7 @@ impl Records {
                 hash_chain,
             }),
         };
-        let attachment = self.whole_body(&record, max_body)?;
-        Ok(ContainerParts {
-            message: record.message,
-            signature,
-            hash_chain_result,
-            hash_chain: record.hash_chain,
-            time_stamp,
-            attachment,
-        })
+        Ok((evidence, shared))
     }
 
     fn whole_body(&self, record: &LoggedRecord, limit: u64) -> Result<Option<Vec<u8>>, ReadError> {

@@ -24,11 +24,7 @@ fn object_type(element: &Element) -> Result<&str, XmlError> {
 
 /// Writes an identifier as the content of an element with the given name.
 pub(crate) fn write_client_id(out: &mut Writer, name: &str, id: &ClientId) {
-    let object_type = if id.subsystem_code.is_some() {
-        "SUBSYSTEM"
-    } else {
-        "MEMBER"
-    };
+    let object_type = id.object_type();
     out.nested(name, &format!(" ns2:objectType=\"{object_type}\""), |out| {
         out.text("ns2:xRoadInstance", &id.instance);
         out.text("ns2:memberClass", &id.member_class);

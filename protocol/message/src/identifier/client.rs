@@ -99,11 +99,17 @@ impl ClientId {
     /// The form that the texts of faults use, `SUBSYSTEM:EE/GOV/1/s` or `MEMBER:EE/GOV/1`.
     #[must_use]
     pub fn to_typed(&self) -> String {
-        let kind = match self.subsystem_code {
-            Some(_) => "SUBSYSTEM",
-            None => "MEMBER",
-        };
-        typed(kind, self.parts())
+        typed(self.object_type(), self.parts())
+    }
+
+    /// What this names, in the words of identifiers in XML and JSON: `SUBSYSTEM` or `MEMBER`.
+    #[must_use]
+    pub const fn object_type(&self) -> &'static str {
+        if self.subsystem_code.is_some() {
+            "SUBSYSTEM"
+        } else {
+            "MEMBER"
+        }
     }
 
     pub(super) fn parts(&self) -> impl Iterator<Item = &str> {

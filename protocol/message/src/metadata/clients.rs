@@ -21,16 +21,6 @@ pub struct ListedClient<'a> {
     pub subsystem_name: Option<&'a str>,
 }
 
-impl ListedClient<'_> {
-    fn object_type(&self) -> &'static str {
-        if self.id.subsystem_code.is_some() {
-            "SUBSYSTEM"
-        } else {
-            "MEMBER"
-        }
-    }
-}
-
 /// What a client accepts, from the values of its `Accept` headers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
@@ -140,7 +130,7 @@ pub fn to_xml<'a>(clients: impl Iterator<Item = ListedClient<'a>>) -> String {
 }
 
 fn client_into(client: &ListedClient<'_>, out: &mut String) {
-    let object_type = client.object_type();
+    let object_type = client.id.object_type();
     out.push_str(&format!(
         "    <ns2:member>\n        <ns2:id ns1:objectType=\"{object_type}\">\n"
     ));
@@ -195,7 +185,7 @@ impl<'a> From<ListedClient<'a>> for Member<'a> {
                 member_class: &id.member_class,
                 member_code: &id.member_code,
                 subsystem_code: id.subsystem_code.as_deref(),
-                object_type: client.object_type(),
+                object_type: client.id.object_type(),
                 xroad_instance: &id.instance,
             },
             name: client.name,

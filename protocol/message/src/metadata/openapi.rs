@@ -7,8 +7,6 @@
 mod json;
 mod yaml;
 
-use std::ops::Range;
-
 use super::url;
 
 /// `Content-Type` of a description whose server says none.
@@ -92,19 +90,6 @@ fn reduced(url: &str) -> Result<Option<String>, DescriptionError> {
     }
     let path = url::path(url).map_err(|_malformed| DescriptionError::Url(url.to_owned()))?;
     serde_json::to_string(&path).map(Some).map_err(malformed)
-}
-
-/// The text with some of its ranges replaced, in their order.
-fn edited(text: &str, replacements: &[(Range<usize>, String)]) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut from = 0;
-    for (range, replacement) in replacements {
-        out.push_str(text.get(from..range.start).unwrap_or_default());
-        out.push_str(replacement);
-        from = range.end;
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
-    out
 }
 
 /// `version` is what the description says, in quotes if it is a text.

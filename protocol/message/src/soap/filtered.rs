@@ -49,12 +49,7 @@ pub fn filtered_message(message: &SoapMessage) -> Vec<u8> {
 }
 
 fn write_client(client: &ClientId, out: &mut String) {
-    let kind = if client.subsystem_code.is_some() {
-        "SUBSYSTEM"
-    } else {
-        "MEMBER"
-    };
-    write_group("client", kind, &client_parts(client), out);
+    write_group("client", client.object_type(), &client_parts(client), out);
 }
 
 fn write_service(service: &ServiceId, out: &mut String) {

@@ -11,6 +11,7 @@ use super::filtered::service_into;
 use super::xml::{Element, Node, Walker};
 use super::{SoapError, names};
 use crate::identifier::ServiceId;
+use crate::text::edited;
 use std::ops::Range;
 
 /// Prefix of the response's elements where the request has none in scope.
@@ -48,7 +49,7 @@ pub fn wsdl_response(request: &[u8], operation: &str) -> Result<Vec<u8>, SoapErr
     let cuts = std::iter::once(body.child_name)
         .chain(end)
         .map(|range| (range, name.as_str()));
-    Ok(edited(&text, cuts))
+    Ok(answered(&text, cuts))
 }
 
 /// The response to a `listMethods` or `allowedMethods` request, with these services.
@@ -63,7 +64,7 @@ pub fn methods_response<'s>(
     let text = charset::decode(request)?;
     let body = Body::read(&text)?;
     let list = method_list(&body, operation, services);
-    Ok(edited(&text, std::iter::once((body.content, list.as_str()))))
+    Ok(answered(&text, std::iter::once((body.content, list.as_str()))))
 }
 
 /// The element that lists the services. Namespaces are declared only where the request does not.
@@ -85,18 +86,10 @@ fn method_list<'s>(body: &Body, operation: &str, services: impl Iterator<Item = 
     out
 }
 
-/// The text with some of its ranges replaced, in their order, and without the declaration, whose encoding is not that of
-/// the result.
-fn edited<'t>(text: &str, cuts: impl Iterator<Item = (Range<usize>, &'t str)>) -> Vec<u8> {
-    let mut out = String::with_capacity(text.len().saturating_add(1024));
-    let mut from = declaration(text).map_or(0, |range| range.end);
-    for (range, replacement) in cuts {
-        out.push_str(text.get(from..range.start).unwrap_or_default());
-        out.push_str(replacement);
-        from = range.end;
-    }
-    out.push_str(text.get(from..).unwrap_or_default());
-    out.into_bytes()
+/// The text with some of its ranges replaced, and without the declaration, whose encoding is not that of the result.
+fn answered<'t>(text: &str, cuts: impl Iterator<Item = (Range<usize>, &'t str)>) -> Vec<u8> {
+    let undeclared = declaration(text).map(|range| (range, ""));
+    edited(text, undeclared.into_iter().chain(cuts)).into_bytes()
 }
 
 /// Where things are in the body, in bytes, and what it says.

@@ -3,6 +3,7 @@
 
 use super::xml::{Node, Walker};
 use super::{SoapError, charset, envelope, names};
+use crate::text::edited;
 
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 
@@ -17,9 +18,7 @@ const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>";
 pub fn hide_endpoints(wsdl: &[u8], replacement: &str) -> Result<Vec<u8>, SoapError> {
     let text = charset::decode(wsdl)?;
     let mut walker = Walker::new(&text)?;
-    let mut out = String::with_capacity(text.len());
-    out.push_str(DECLARATION);
-    let mut from = envelope::declaration(&text).map_or(0, |range| range.end);
+    let mut cuts = vec![(envelope::declaration(&text).unwrap_or(0..0), DECLARATION)];
     while let Some(node) = walker.next()? {
         let Node::Start(element) = node else { continue };
         let is_address =
@@ -27,12 +26,9 @@ pub fn hide_endpoints(wsdl: &[u8], replacement: &str) -> Result<Vec<u8>, SoapErr
         let Some(location) = element.attribute_span("location", &text).filter(|_| is_address) else {
             continue;
         };
-        out.push_str(text.get(from..location.start).unwrap_or_default());
-        out.push_str(replacement);
-        from = location.end;
+        cuts.push((location, replacement));
     }
-    out.push_str(text.get(from..).unwrap_or_default());
-    Ok(out.into_bytes())
+    Ok(edited(&text, cuts).into_bytes())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use pgp::composed::{DecryptionOptions, Message, PublicOrSecret, SignedSecretKey,
 use pgp::types::{Password, Seipdv1ReadMode};
 
 use super::OpenPgpError;
-use super::keyring::read;
+use super::keyring::read_keys;
 
 /// Private keys and the pass phrases that open them.
 #[derive(Debug, Default)]
@@ -73,19 +73,10 @@ impl SecretKeys {
 }
 
 fn read_secret_keys(path: &Path) -> Result<Vec<SignedSecretKey>, OpenPgpError> {
-    let bytes = read(path)?;
-    let failed = |source| OpenPgpError::Key {
-        path: path.to_owned(),
-        source: Box::new(source),
-    };
-    let (keys, _) = PublicOrSecret::from_reader_many(bytes.as_slice()).map_err(failed)?;
-    let mut secret = Vec::new();
-    for key in keys {
-        if let PublicOrSecret::Secret(key) = key.map_err(failed)? {
-            secret.push(key);
-        }
-    }
-    Ok(secret)
+    read_keys(path, |key| match key {
+        PublicOrSecret::Secret(key) => Ok(Some(key)),
+        PublicOrSecret::Public(_) => Ok(None),
+    })
 }
 
 /// Whether a file begins as an OpenPGP message does and not as a zip file.

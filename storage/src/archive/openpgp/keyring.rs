@@ -139,19 +139,28 @@ fn read_folder(folder: &Path) -> Result<Vec<SignedPublicKey>, OpenPgpError> {
 }
 
 fn read_public_keys(path: &Path) -> Result<Vec<SignedPublicKey>, OpenPgpError> {
+    read_keys(path, |key| match key {
+        PublicOrSecret::Public(key) => Ok(Some(key)),
+        PublicOrSecret::Secret(_) => Err(OpenPgpError::Private {
+            path: path.to_owned(),
+        }),
+    })
+}
+
+/// The keys of a file that `take` takes.
+pub(super) fn read_keys<K>(
+    path: &Path,
+    take: impl Fn(PublicOrSecret) -> Result<Option<K>, OpenPgpError>,
+) -> Result<Vec<K>, OpenPgpError> {
     let bytes = read(path)?;
     let failed = |source| OpenPgpError::Key {
         path: path.to_owned(),
         source: Box::new(source),
     };
     let (keys, _) = PublicOrSecret::from_reader_many(bytes.as_slice()).map_err(failed)?;
-    let public = |key: Result<PublicOrSecret, pgp::errors::Error>| match key.map_err(failed)? {
-        PublicOrSecret::Public(key) => Ok(key),
-        PublicOrSecret::Secret(_) => Err(OpenPgpError::Private {
-            path: path.to_owned(),
-        }),
-    };
-    keys.map(public).collect()
+    keys.map(|key| take(key.map_err(failed)?))
+        .filter_map(Result::transpose)
+        .collect()
 }
 
 /// The whole of a file that is no larger than a key file.

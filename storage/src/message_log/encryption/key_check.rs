@@ -61,15 +61,13 @@ pub(in crate::message_log) fn check(
             }
             None => return Ok(Err(KeyMismatch::Missing { id: noted.id })),
         }
-        let in_use = current == Some(noted.id.as_str());
+        let in_use = current.is_some_and(|(id, _)| id == noted.id);
         if !in_use && noted.last == RecordId::MAX {
             noted.last = last_id;
-        } else if in_use {
-            noted.last = RecordId::MAX;
+            batch.put_cf(meta, meta_key(&noted.id), noted.value());
         }
-        batch.put_cf(meta, meta_key(&noted.id), noted.value());
     }
-    if let Some((id, secret)) = keys.and_then(|keys| keys.iter().find(|(id, _)| current == Some(*id))) {
+    if let Some((id, secret)) = current {
         let noted = Noted {
             id: id.to_owned(),
             check: check_value(secret),

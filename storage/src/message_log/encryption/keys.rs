@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{SealError, ValueKey};
 
@@ -131,19 +131,15 @@ impl LogKeys {
         self.keys.get(id)
     }
 
-    /// Every key with its id.
-    pub(in super::super) fn iter(&self) -> impl Iterator<Item = (&str, &Secret)> {
-        self.keys.iter().map(|(id, secret)| (id.as_str(), secret))
-    }
-
-    /// The id of the key for new records.
-    pub(in super::super) fn current(&self) -> Option<&str> {
-        self.current.as_deref()
+    /// The key for new records and its id.
+    pub(in super::super) fn current(&self) -> Option<(&str, &Secret)> {
+        let (id, secret) = self.keys.get_key_value(self.current.as_deref()?)?;
+        Some((id, secret))
     }
 
     /// A key for a new value; `None`: new values are not sealed.
     pub(in super::super) fn new_value(&self) -> Option<Result<ValueKey, SealError>> {
-        let (id, secret) = self.keys.get_key_value(self.current.as_deref()?)?;
+        let (id, secret) = self.current()?;
         Some(ValueKey::new(id, secret))
     }
 
@@ -184,9 +180,8 @@ fn read_key(path: &Path) -> Result<(String, Secret), KeyError> {
     }
     let mut text = Zeroizing::new(Vec::with_capacity(128));
     file.take(MAX_FILE).read_to_end(&mut text).map_err(failed)?;
-    let secret = Secret::parse(&text);
-    text.zeroize();
-    Ok((id.to_owned(), secret.ok_or_else(malformed)?))
+    let secret = Secret::parse(&text).ok_or_else(malformed)?;
+    Ok((id.to_owned(), secret))
 }
 
 #[cfg(test)]
@@ -207,7 +202,7 @@ mod tests {
         write(folder.path(), "readme.txt", "no key", 0o644);
         let keys = LogKeys::read(folder.path(), Some("k2")).unwrap();
         assert_eq!(keys.get("k1").unwrap().bytes(), [0xab; 32]);
-        assert_eq!(keys.current(), Some("k2"));
+        assert_eq!(keys.current().unwrap().0, "k2");
         let shown = format!("{keys:?}");
         assert!(!shown.contains("171") && !shown.contains("ab"), "{shown}");
     }

@@ -6,7 +6,8 @@ use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{DescriptionError, check_version, edited, malformed, reduced};
+use super::{DescriptionError, check_version, malformed, reduced};
+use crate::text::edited;
 use crate::transport::range_within;
 
 pub(super) fn hide_servers(text: &str) -> Result<String, DescriptionError> {
@@ -32,7 +33,7 @@ pub(super) fn hide_servers(text: &str) -> Result<String, DescriptionError> {
             }
         }
     }
-    Ok(edited(text, &replacements))
+    Ok(edited(text, replacements))
 }
 
 /// The members of an object that matter here, in their order and with repetitions; none of a value that is no object.

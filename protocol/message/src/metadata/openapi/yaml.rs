@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 
-use super::{DescriptionError, check_version, edited, malformed, reduced};
+use super::{DescriptionError, check_version, malformed, reduced};
+use crate::text::edited;
 
 pub(super) fn hide_servers(text: &str) -> Result<String, DescriptionError> {
     let found = read(text)?;
@@ -22,11 +23,7 @@ pub(super) fn hide_servers(text: &str) -> Result<String, DescriptionError> {
         }
     }
     let spans = in_bytes(text, replacements.iter().map(|(span, _)| span));
-    let replacements: Vec<_> = spans
-        .zip(replacements.iter())
-        .map(|(range, (_, new))| (range, new.clone()))
-        .collect();
-    let out = edited(text, &replacements);
+    let out = edited(text, spans.zip(replacements.iter().map(|(_, new)| new)));
     // What was cut out must be what was meant: a description with an address left in it is not given out.
     let again = read(&out)?.urls.into_iter().map(|(url, _)| url);
     if again.eq(expected.into_iter().flatten()) {
