@@ -67,6 +67,7 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
             ),
             &[],
         ),
+        "loadtest" => (vec!["protocol-message", "proxy-http-codec"], &[]),
         "fuzz-properties" => (with(PROTOCOL, &["proxy-http-codec", "signer-client"]), &[]),
         _ => return None,
     };

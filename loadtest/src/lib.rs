@@ -1,0 +1,80 @@
+//! `kiirtee-load`: measures security servers, or any HTTP server, under load.
+//!
+//! One room a subject:
+//!
+//! - `arguments`: the command line
+//! - `plan`: what is to be done, decided before the first connection is opened
+//! - `request`: the bytes of requests
+//! - `engine`: the load itself, one loop a thread
+//! - `watch`: processor time of ours and theirs, and what servers count
+//! - `results`: figures, table, plot, comparison
+//!
+//! Results go to standard output, progress and errors to standard error. Exit codes are in the help.
+
+mod arguments;
+mod engine;
+mod plan;
+mod request;
+mod results;
+mod run;
+mod watch;
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+pub use arguments::Arguments;
+use plan::Plan;
+
+/// Exit code: more failed than was allowed.
+const TOO_MANY_ERRORS: u8 = 1;
+/// Exit code: interrupted.
+const INTERRUPTED: u8 = 4;
+
+/// Does what the command line says; how the program shall end.
+///
+/// # Errors
+/// A sentence: what cannot be used, where, and what was expected.
+pub fn run(arguments: &Arguments) -> Result<ExitCode, String> {
+    let plan = Plan::make(
+        arguments.scenarios.as_deref(),
+        &arguments.request,
+        &arguments.load,
+    )?;
+    let plan = Arc::new(plan);
+    let interrupted = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // A second one ends us at once.
+        let register =
+            signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&interrupted))
+                .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)));
+        register.map_err(|error| format!("signals: {error}"))?;
+    }
+    let outcome = run::run(&plan, &interrupted)?;
+    if let Some(path) = &arguments.json {
+        let text = serde_json::to_string_pretty(&outcome.figures).map_err(|error| error.to_string())?;
+        write(path, &(text + "\n"))?;
+    }
+    if let Some(path) = &arguments.hgrm {
+        write(path, &results::hgrm::text(&outcome.total.latency))?;
+    }
+    let total = &outcome.figures.total;
+    if outcome.figures.interrupted {
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
+    if arguments.max_errors.exceeded_by(total.failed, total.exchanges()) {
+        return Ok(ExitCode::from(TOO_MANY_ERRORS));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file, or to standard output when it is called `-`.
+fn write(path: &std::path::Path, text: &str) -> Result<(), String> {
+    let written = if path.as_os_str() == "-" {
+        std::io::stdout().lock().write_all(text.as_bytes())
+    } else {
+        std::fs::write(path, text)
+    };
+    written.map_err(|error| format!("{}: {error}", path.display()))
+}
