@@ -43,6 +43,18 @@ pub struct Arguments {
     /// No progress, and no table
     #[arg(short, long, help_heading = "Results")]
     pub(crate) quiet: bool,
+    /// Measure the processor time of these processes
+    #[arg(long, value_name = "PID", value_delimiter = ',', help_heading = "Watching")]
+    pub(crate) watch: Vec<u32>,
+    /// Measure the processes of a sandbox, and read what its servers count
+    #[arg(long, value_name = "FOLDER", help_heading = "Watching")]
+    pub(crate) watch_sandbox: Option<PathBuf>,
+    /// Read what a proxy counts, before and after; may be repeated
+    #[arg(long, value_name = "URL", help_heading = "Watching")]
+    pub(crate) metrics: Vec<String>,
+    /// The command `kiirtee`, which asks the signers of a sandbox [default: beside this program, or on the path]
+    #[arg(long, value_name = "FILE", help_heading = "Watching")]
+    pub(crate) kiirtee: Option<PathBuf>,
     /// How many exchanges may fail: a number, or a share such as 0.1%
     #[arg(
         long,

@@ -26,6 +26,7 @@ use std::sync::atomic::AtomicBool;
 
 pub use arguments::Arguments;
 use plan::Plan;
+use watch::Watch;
 
 /// Exit code: more failed than was allowed.
 const TOO_MANY_ERRORS: u8 = 1;
@@ -43,6 +44,12 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, String> {
         &arguments.load,
     )?;
     let plan = Arc::new(plan);
+    let watch = Watch::new(
+        &arguments.watch,
+        arguments.watch_sandbox.as_deref(),
+        &arguments.metrics,
+        arguments.kiirtee.as_deref(),
+    )?;
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
         // A second one ends us at once.
@@ -51,7 +58,7 @@ pub fn run(arguments: &Arguments) -> Result<ExitCode, String> {
                 .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&interrupted)));
         register.map_err(|error| format!("signals: {error}"))?;
     }
-    let outcome = run::run(&plan, &interrupted)?;
+    let outcome = run::run(&plan, &watch, &interrupted)?;
     if let Some(path) = &arguments.json {
         let text = serde_json::to_string_pretty(&outcome.figures).map_err(|error| error.to_string())?;
         write(path, &(text + "\n"))?;

@@ -10,6 +10,7 @@ use crate::plan::{End, Mode, Plan};
 use crate::results::figures::{CpuFigures, FORMAT, Figures, LoadFigures, RunFigures, number};
 use crate::results::gather::Gathered;
 use crate::watch::own::{OwnCpu, own_cpu};
+use crate::watch::{Watch, WatchReading};
 
 /// How long threads get to be ready.
 const GET_READY: Duration = Duration::from_millis(20);
@@ -29,13 +30,14 @@ pub(crate) struct Outcome {
 struct Reading {
     at: Instant,
     own: OwnCpu,
+    watched: WatchReading,
 }
 
 /// Puts the load on and measures.
 ///
 /// # Errors
 /// What could not be started.
-pub(crate) fn run(plan: &Arc<Plan>, interrupted: &AtomicBool) -> Result<Outcome, String> {
+pub(crate) fn run(plan: &Arc<Plan>, watch: &Watch, interrupted: &AtomicBool) -> Result<Outcome, String> {
     let start = Instant::now() + GET_READY;
     let begin = start + plan.warm_up;
     let end = match plan.end {
@@ -49,10 +51,10 @@ pub(crate) fn run(plan: &Arc<Plan>, interrupted: &AtomicBool) -> Result<Outcome,
     loop {
         let now = Instant::now();
         if before.is_none() && now >= begin {
-            before = Some(read());
+            before = Some(read(watch));
         }
         if after.is_none() && end.is_some_and(|end| now >= end) {
-            after = Some(read());
+            after = Some(read(watch));
         }
         if interrupted.load(Ordering::Relaxed) {
             engine.stop();
@@ -70,34 +72,34 @@ pub(crate) fn run(plan: &Arc<Plan>, interrupted: &AtomicBool) -> Result<Outcome,
         }
     }
     engine.join().map_err(|error| format!("load: {error}"))?;
-    let after = after.unwrap_or_else(read);
-    let before = before.unwrap_or_else(read);
-    Ok(figures(
-        plan,
-        &gathered,
-        &before,
-        &after,
-        interrupted.load(Ordering::Relaxed),
-    ))
+    let after = after.unwrap_or_else(|| read(watch));
+    let before = before.unwrap_or_else(|| read(watch));
+    let interrupted = interrupted.load(Ordering::Relaxed);
+    Ok(figures(plan, watch, &gathered, (&before, &after), interrupted))
 }
 
-fn read() -> Reading {
+fn read(watch: &Watch) -> Reading {
     Reading {
-        own: own_cpu(),
         at: Instant::now(),
+        own: own_cpu(),
+        watched: watch.read(),
     }
 }
 
+/// The figures of a run out of everything that was read.
 fn figures(
     plan: &Plan,
+    watch: &Watch,
     gathered: &Gathered,
-    before: &Reading,
-    after: &Reading,
+    (before, after): (&Reading, &Reading),
     interrupted: bool,
 ) -> Outcome {
-    let seconds = after.at.saturating_duration_since(before.at).as_secs_f64();
+    let seconds = match plan.end {
+        // What was answered in time was so by the plan, not by when we looked.
+        End::After(duration) if !interrupted => duration.as_secs_f64(),
+        _ => after.at.saturating_duration_since(before.at).as_secs_f64(),
+    };
     let total = gathered.total();
-    let all = Figures::of(&total, seconds);
     let exchanges = number(total.counts.in_time + total.counts.failed());
     let own = after.own.since(before.own);
     let figures = RunFigures {
@@ -106,12 +108,12 @@ fn figures(
         load: describe(plan),
         seconds,
         interrupted,
+        total: Figures::of(&total, seconds),
         scenarios: gathered.scenarios(plan, seconds),
         intervals: gathered.intervals(plan.interval, seconds),
         own_cpu: CpuFigures::of(own.user, own.system, exchanges),
-        watched: Default::default(),
-        servers: Vec::new(),
-        total: all,
+        watched: watch.processes(&before.watched, &after.watched, exchanges),
+        servers: watch.servers(&before.watched, &after.watched),
     };
     Outcome { figures, total }
 }
