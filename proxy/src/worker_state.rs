@@ -33,7 +33,7 @@ impl WorkerState {
             peers,
             services: ConnectionPool::new(PoolSettings::default()),
             callers: Judge::default(),
-            verifier: Verifier::default(),
+            verifier: Verifier::new(process.settings.kiirtee.verification_cache),
             process,
         })
     }

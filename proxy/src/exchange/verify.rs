@@ -38,6 +38,7 @@ impl<T> Verified<T> {
 #[derive(Debug)]
 pub struct Verifier {
     documents: RefCell<LruCache<DocumentKey, VerifiedDocument>>,
+    remembers: bool,
 }
 
 /// Which document, verified for whom, by which global configuration.
@@ -48,15 +49,16 @@ struct DocumentKey {
     trust: u64,
 }
 
-impl Default for Verifier {
-    fn default() -> Self {
+impl Verifier {
+    /// A verifier that has seen nothing yet, and that `remembers` verdicts or not.
+    #[must_use]
+    pub fn new(remembers: bool) -> Self {
         Self {
             documents: RefCell::new(LruCache::new(REMEMBERED_DOCUMENTS)),
+            remembers,
         }
     }
-}
 
-impl Verifier {
     /// Verifies that `signer` signed every part of the message.
     ///
     /// # Errors
@@ -112,7 +114,9 @@ impl Verifier {
         }
         metrics.verification_cache_misses.inc();
         let verified = verify::document(&SignatureDocument::parse(bytes)?, signer, at, &**globalconf)?;
-        self.documents.borrow_mut().put(key, verified.clone());
+        if self.remembers {
+            self.documents.borrow_mut().put(key, verified.clone());
+        }
         Ok(verified)
     }
 }

@@ -27,6 +27,8 @@ pub struct OwnSettings {
     pub admin_listen: SocketAddr,
     /// Worker threads; 0 = one a core.
     pub workers: usize,
+    /// Whether the verdict on a signature document is remembered for the other messages that share it.
+    pub verification_cache: bool,
     /// Bytes of messages that wait for their verdict, in memory and in spool files, for the whole process.
     pub spool_bytes: u64,
     /// Seconds that running exchanges may go on after SIGTERM.

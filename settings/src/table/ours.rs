@@ -50,6 +50,10 @@ pub(super) const TABLE: &[Parameter] = &[
     Parameter::new("kiirtee", "admin-listen", Kind::Socket, Value::Text("127.0.0.1:5566"))
         .means("where `/metrics` and `/health` are"),
     number("workers", 0, (0, 1024, "")).means("worker threads; 0 = one for each core"),
+    Parameter::switch("kiirtee", "verification-cache", true).means(
+        "verify a signature document that many messages share once, until its certificates or OCSP responses run out; \
+         false = with each message, to measure what that costs",
+    ),
     number("spool-bytes", 20 * 1024 * 1024 * 1024, (1, i64::MAX, "bytes"))
         .means("space for messages that wait for their verdict, in memory and on disk; what exceeds it is refused"),
     number("drain-seconds", 30, (0, MOST, "s")).means("how long running exchanges may go on after SIGTERM"),
