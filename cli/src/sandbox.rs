@@ -34,8 +34,9 @@ pub mod wait;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use settings::Preset;
+use signer_client::{KeyAlgorithm, KeyChoice};
 
 use crate::failure::{Failure, OrUnusable};
 use crate::output;
@@ -78,6 +79,9 @@ enum Command {
         /// How many security servers the provider has, with the same services on each
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
         provider_servers: u8,
+        /// What the signing keys of a new sandbox are: rsa or p-256
+        #[arg(long, default_value = "rsa")]
+        signing_keys: SigningKeys,
     },
     /// Show every process of an instance
     Status {
@@ -102,6 +106,23 @@ enum Command {
     },
 }
 
+/// What signing keys are.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SigningKeys {
+    Rsa,
+    #[value(name = "p-256")]
+    P256,
+}
+
+impl SigningKeys {
+    fn choice(self) -> KeyChoice {
+        match self {
+            Self::Rsa => KeyChoice::Rsa,
+            Self::P256 => KeyAlgorithm::EcP256.into(),
+        }
+    }
+}
+
 /// The folder of a sandbox.
 #[derive(Debug, Args)]
 pub struct Folder {
@@ -121,12 +142,14 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             net,
             preset,
             provider_servers,
+            signing_keys,
         } => {
             let provider_servers = provider_servers.into();
             let shape = up::Shape {
                 net,
                 preset,
                 provider_servers,
+                signing_keys: signing_keys.choice(),
             };
             up(&folder, shape)
         }

@@ -93,9 +93,17 @@ pub fn open(folders: &Folders, server: &str) -> Result<Client, Failure> {
 ///
 /// # Errors
 /// What the signer or the certification authority says.
-pub fn provision(folders: &Folders, net: Net, server: &Server) -> Result<Certificates, Failure> {
+pub fn provision(
+    folders: &Folders,
+    (net, signing_keys): (Net, KeyChoice),
+    server: &Server,
+) -> Result<Certificates, Failure> {
     let signer = open(folders, server.name)?;
-    let order = Order { signer: &signer, net };
+    let order = Order {
+        signer: &signer,
+        net,
+        signing_keys,
+    };
     let member = server.member_id();
     Ok(Certificates {
         sign: order.certificate(
@@ -126,6 +134,7 @@ pub fn provision(folders: &Folders, net: Net, server: &Server) -> Result<Certifi
 struct Order<'a> {
     signer: &'a Client,
     net: Net,
+    signing_keys: KeyChoice,
 }
 
 impl Order<'_> {
@@ -142,9 +151,13 @@ impl Order<'_> {
             KeyUsage::Signing => signing_subject(server.member),
             KeyUsage::Authentication => authentication_subject(server.member_name, server.code),
         };
+        let kind = match usage {
+            KeyUsage::Signing => self.signing_keys,
+            KeyUsage::Authentication => KeyChoice::Rsa,
+        };
         let key = self
             .signer
-            .generate_key(TOKEN, label, KeyChoice::Rsa, usage)
+            .generate_key(TOKEN, label, kind, usage)
             .or_unusable(doing)?;
         let request = self
             .signer

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
 use settings::Preset;
+use signer_client::KeyChoice;
 
 use super::description::{Description, GlobalConfiguration};
 use super::layout::{CONSUMER, Folders, INSTANCE, Net, PROVIDER, PROVIDERS, Server, port};
@@ -34,6 +35,8 @@ pub struct Shape {
     pub preset: Option<Preset>,
     /// How many security servers the provider has; one that is there already keeps what it has.
     pub provider_servers: usize,
+    /// What new signing keys are.
+    pub signing_keys: KeyChoice,
 }
 
 impl Shape {
@@ -44,6 +47,7 @@ impl Shape {
             net,
             preset: None,
             provider_servers: 1,
+            signing_keys: KeyChoice::Rsa,
         }
     }
 
@@ -233,7 +237,7 @@ fn provision(
     progress.step("making keys in the signers and having them certified");
     let made: Result<Vec<_>, Failure> = servers
         .iter()
-        .map(|server| Ok((*server, signer::provision(folders, net, server)?)))
+        .map(|server| Ok((*server, signer::provision(folders, (net, shape.signing_keys), server)?)))
         .collect();
     let made = made?;
     progress.step("registering members, servers and trust services at the central server");
