@@ -103,6 +103,12 @@ pub fn metrics(process: &Process, now: OffsetDateTime) -> String {
     let (records, syncs) = (metrics.records_logged.inner(), metrics.log_syncs.inner());
     records.store(figures.records, Ordering::Relaxed);
     syncs.store(figures.syncs, Ordering::Relaxed);
+    #[cfg(feature = "count-allocations")]
+    {
+        let memory = stats_alloc::INSTRUMENTED_SYSTEM.stats();
+        let count = u64::try_from(memory.allocations + memory.reallocations).unwrap_or(u64::MAX);
+        metrics.allocations.inner().store(count, Ordering::Relaxed);
+    }
     let snapshot = process.current.take();
     // An absent configuration is as good as one that expires now.
     let expires = snapshot

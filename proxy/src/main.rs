@@ -8,8 +8,17 @@ use proxy::settings::Settings;
 use settings::Preset;
 use tracing_subscriber::EnvFilter;
 
+#[cfg(not(any(feature = "count-allocations", feature = "profile-allocations")))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(all(feature = "count-allocations", not(feature = "profile-allocations")))]
+#[global_allocator]
+static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
+
+#[cfg(feature = "profile-allocations")]
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 /// Client proxy and server proxy of a Kiirtee security server.
 #[derive(Debug, Parser)]
@@ -48,6 +57,11 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "profile-allocations")]
+    let _profile = dhat::Profiler::builder()
+        .file_name(format!("dhat-{}.json", std::process::id()))
+        .trim_backtraces(None)
+        .build();
     let Arguments { command } = Arguments::parse();
     match command {
         Command::Run {

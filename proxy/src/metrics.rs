@@ -105,6 +105,9 @@ pub struct Metrics {
     pub maintenance_mode: Gauge,
     /// The archive.
     pub archive: ArchiveMetrics,
+    /// Blocks of memory obtained or resized since the process started, by Rust code.
+    #[cfg(feature = "count-allocations")]
+    pub allocations: Counter,
 }
 
 impl Default for Metrics {
@@ -175,6 +178,12 @@ impl Metrics {
                 "1 while the health check's port is in maintenance mode",
             ),
             archive: archive(&mut registry),
+            #[cfg(feature = "count-allocations")]
+            allocations: counter(
+                &mut registry,
+                "allocations",
+                "Blocks of memory obtained or resized",
+            ),
             registry,
         }
     }

@@ -18,6 +18,17 @@ fn number(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }
 
+#[cfg(feature = "count-allocations")]
+fn allocations() -> u64 {
+    let memory = stats_alloc::INSTRUMENTED_SYSTEM.stats();
+    number(memory.allocations + memory.reallocations)
+}
+
+#[cfg(not(feature = "count-allocations"))]
+const fn allocations() -> u64 {
+    0
+}
+
 impl Counters {
     /// A batch of so many messages was signed.
     pub fn batch(&self, messages: usize) {
@@ -57,6 +68,7 @@ impl Counters {
             refused: self.refused.load(Relaxed),
             largest_batch: self.largest_batch.load(Relaxed),
             longest_queue: self.longest_queue.load(Relaxed),
+            allocations: allocations(),
         }
     }
 }

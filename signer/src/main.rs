@@ -29,8 +29,17 @@ use signer::{
 };
 use signer_client::SignerError;
 
+#[cfg(not(any(feature = "count-allocations", feature = "profile-allocations")))]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+#[cfg(all(feature = "count-allocations", not(feature = "profile-allocations")))]
+#[global_allocator]
+static ALLOCATOR: &stats_alloc::StatsAlloc<std::alloc::System> = &stats_alloc::INSTRUMENTED_SYSTEM;
+
+#[cfg(feature = "profile-allocations")]
+#[global_allocator]
+static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
 /// How long running requests may take at the end.
 const PATIENCE_AT_STOP: Duration = Duration::from_secs(30);
@@ -93,6 +102,11 @@ enum MainError {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "profile-allocations")]
+    let _profile = dhat::Profiler::builder()
+        .file_name(format!("dhat-{}.json", std::process::id()))
+        .trim_backtraces(None)
+        .build();
     let arguments = Arguments::parse();
     let result = match &arguments.command {
         Command::Run { config, preset } => run(config, *preset),

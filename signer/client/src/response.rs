@@ -74,6 +74,8 @@ pub struct Counters {
     pub largest_batch: u64,
     /// The most messages that ever waited for one key.
     pub longest_queue: u64,
+    /// Blocks of memory obtained or resized; 0 unless the signer was built to count them.
+    pub allocations: u64,
 }
 
 impl Counters {
