@@ -1,5 +1,5 @@
 # What people type. The work itself is in .ci/, so that a machine and a person run the same steps.
-.PHONY: help build demo test quick fuzz fmt docs clean
+.PHONY: help build demo test quick fuzz bench fmt docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
@@ -18,6 +18,9 @@ quick: ## format, lints and tests of what you changed: make quick CRATE=protocol
 
 fuzz: ## look for input that breaks a parser (docs/fuzzing.md): make fuzz TARGET=transport SECONDS=600
 	@fuzz/run "$(or $(TARGET),all)" "$(or $(SECONDS),600)"
+
+bench: ## measure beside an nginx chain (bench/README.md): make bench ROWS=1kb,cbc SECONDS=10 ROUNDS=9
+	@LENGTH="$(or $(SECONDS),4)" ROWS="$(ROWS)" ROUNDS="$(ROUNDS)" bench/run
 
 fmt: ## format the sources
 	@. .ci/environment && cargo fmt --all

@@ -68,6 +68,13 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
             &[],
         ),
         "loadtest" => (vec!["protocol-message", "proxy-http-codec"], &[]),
+        "bench" => (
+            with(
+                PROTOCOL,
+                &["cli", "proxy-http-codec", "settings", "signer-client", "storage"],
+            ),
+            &[],
+        ),
         "fuzz-properties" => (with(PROTOCOL, &["proxy-http-codec", "signer-client"]), &[]),
         _ => return None,
     };
