@@ -40,6 +40,15 @@ pub struct Arguments {
     /// Save the latencies in the percentile format of HdrHistogram (milliseconds), for its plotters
     #[arg(long, value_name = "FILE", help_heading = "Results")]
     pub(crate) hgrm: Option<PathBuf>,
+    /// Save a plot (SVG): latency by percentile, throughput and latency over time
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) svg: Option<PathBuf>,
+    /// Compare with a run saved by --json
+    #[arg(long, value_name = "FILE", help_heading = "Results")]
+    pub(crate) compare: Option<PathBuf>,
+    /// End with 3 when throughput, p50 or p99 are worse than the compared run's by more, and beyond the noise
+    #[arg(long, value_name = "PERCENT", requires = "compare", help_heading = "Results")]
+    pub(crate) fail_if_slower: Option<f64>,
     /// No progress, and no table
     #[arg(short, long, help_heading = "Results")]
     pub(crate) quiet: bool,

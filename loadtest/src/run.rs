@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use crate::engine::{Engine, Tally, Times};
 use crate::plan::{End, Mode, Plan};
-use crate::results::figures::{CpuFigures, FORMAT, Figures, LoadFigures, RunFigures, number};
+use crate::progress::Progress;
+use crate::results::figures::{CpuFigures, FORMAT, Figures, LoadFigures, RunFigures, course, number};
 use crate::results::gather::Gathered;
 use crate::watch::own::{OwnCpu, own_cpu};
 use crate::watch::{Watch, WatchReading};
@@ -37,7 +38,12 @@ struct Reading {
 ///
 /// # Errors
 /// What could not be started.
-pub(crate) fn run(plan: &Arc<Plan>, watch: &Watch, interrupted: &AtomicBool) -> Result<Outcome, String> {
+pub(crate) fn run(
+    plan: &Arc<Plan>,
+    watch: &Watch,
+    progress: &Progress,
+    interrupted: &AtomicBool,
+) -> Result<Outcome, String> {
     let start = Instant::now() + GET_READY;
     let begin = start + plan.warm_up;
     let end = match plan.end {
@@ -66,11 +72,16 @@ pub(crate) fn run(plan: &Arc<Plan>, watch: &Watch, interrupted: &AtomicBool) -> 
         };
         let wait = next.map_or(LOOK, |next| next.saturating_duration_since(now).min(LOOK));
         match engine.reports.recv_timeout(wait) {
-            Ok(report) => gathered.take(&report),
+            Ok(report) => {
+                if let Some(whole) = gathered.take(&report, plan.threads.get()) {
+                    progress.interval(plan, &whole);
+                }
+            }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
+    progress.end();
     engine.join().map_err(|error| format!("load: {error}"))?;
     let after = after.unwrap_or_else(|| read(watch));
     let before = before.unwrap_or_else(|| read(watch));
@@ -114,6 +125,8 @@ fn figures(
         own_cpu: CpuFigures::of(own.user, own.system, exchanges),
         watched: watch.processes(&before.watched, &after.watched, exchanges),
         servers: watch.servers(&before.watched, &after.watched),
+        latency_course: course(&total.latency),
+        service_time_course: course(&total.service),
     };
     Outcome { figures, total }
 }

@@ -37,6 +37,12 @@ pub(crate) struct RunFigures {
     /// What the servers under test have counted.
     #[serde(default)]
     pub(crate) servers: Vec<ServerFigures>,
+    /// The course of the latency: quantiles and their times in microseconds.
+    #[serde(default)]
+    pub(crate) latency_course: Vec<(f64, f64)>,
+    /// The same of the service time.
+    #[serde(default)]
+    pub(crate) service_time_course: Vec<(f64, f64)>,
 }
 
 /// What was asked for.
@@ -287,5 +293,91 @@ impl CpuFigures {
             system,
             per_exchange: per(total, exchanges),
         }
+    }
+}
+
+/// The course of a distribution: for each line of the percentile format, the quantile and its time in microseconds.
+pub(crate) fn course(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
+    let steps = histogram.iter_quantiles(COURSE_TICKS);
+    steps
+        .map(|step| (step.quantile_iterated_to(), micros(step.value_iterated_to())))
+        .collect()
+}
+
+/// Points for each halving of the distance to 100 %.
+const COURSE_TICKS: u32 = 4;
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::engine::new_histogram;
+
+    /// A run with intervals of such throughputs, and latencies that go with them.
+    pub(crate) fn run(throughputs: &[f64]) -> RunFigures {
+        let mean = throughputs.iter().sum::<f64>() / throughputs.len() as f64;
+        let latency = |throughput: f64| {
+            let micros = per(64e6, throughput);
+            LatencyFigures {
+                count: 1000,
+                mean: micros,
+                p50: micros,
+                p99: micros,
+                max: micros,
+                ..Default::default()
+            }
+        };
+        let mut total = Figures::of(&Tally::new(), 1.0);
+        (total.throughput, total.latency) = (mean, latency(mean));
+        let intervals = throughputs
+            .iter()
+            .zip(0_u32..)
+            .map(|(throughput, number)| IntervalFigures {
+                begins_s: f64::from(number),
+                seconds: 1.0,
+                answered: 1000,
+                failed: 0,
+                throughput: *throughput,
+                latency: latency(*throughput),
+            });
+        RunFigures {
+            format: FORMAT,
+            tool: "test".into(),
+            load: LoadFigures {
+                loop_kind: "closed".into(),
+                rate: None,
+                connections: "64".into(),
+                threads: 1,
+                warm_up_s: 0.0,
+                reuse: true,
+                interval_s: 1.0,
+                targets: vec!["a:80".into()],
+                expected_interval: None,
+            },
+            seconds: throughputs.len() as f64,
+            interrupted: false,
+            total,
+            scenarios: Vec::new(),
+            intervals: intervals.collect(),
+            own_cpu: CpuFigures::default(),
+            watched: WatchedFigures::default(),
+            servers: Vec::new(),
+            latency_course: vec![(0.0, 1.0), (0.5, 2.0), (0.99, 8.0), (1.0, 9.0)],
+            service_time_course: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn quantiles_are_those_of_what_was_recorded() {
+        let mut histogram = new_histogram();
+        for micros in 1..=100_u64 {
+            histogram.record(micros * 1000).unwrap();
+        }
+        let figures = LatencyFigures::of(&histogram);
+        assert!(
+            (figures.p50 - 50.0).abs() < 0.1 && (figures.p99 - 99.0).abs() < 0.1,
+            "{figures:?}"
+        );
+        assert!((figures.max - 100.0).abs() < 0.1, "{figures:?}");
+        assert_eq!(LatencyFigures::of(&new_histogram()), LatencyFigures::default());
     }
 }

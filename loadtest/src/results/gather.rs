@@ -21,6 +21,21 @@ struct Interval {
     answered: u64,
     failed: u64,
     latency: Histogram<u64>,
+    /// How many threads have reported it.
+    reports: u32,
+}
+
+/// An interval that all threads have reported.
+#[derive(Debug)]
+pub(crate) struct Whole<'a> {
+    /// Its number.
+    pub(crate) interval: usize,
+    /// Exchanges answered as expected.
+    pub(crate) answered: u64,
+    /// Exchanges that were not.
+    pub(crate) failed: u64,
+    /// Latency of what ended in it.
+    pub(crate) latency: &'a Histogram<u64>,
 }
 
 impl Gathered {
@@ -31,12 +46,13 @@ impl Gathered {
         }
     }
 
-    /// Takes a report.
-    pub(crate) fn take(&mut self, report: &Report) {
+    /// Takes a report; the interval, if it is whole now.
+    pub(crate) fn take(&mut self, report: &Report, threads: u32) -> Option<Whole<'_>> {
         let interval = self.intervals.entry(report.interval).or_insert_with(|| Interval {
             answered: 0,
             failed: 0,
             latency: new_histogram(),
+            reports: 0,
         });
         for (number, tally) in &report.scenarios {
             interval.answered += tally.counts.answered;
@@ -47,6 +63,13 @@ impl Gathered {
                 scenario.add(tally);
             }
         }
+        interval.reports += 1;
+        (interval.reports == threads).then_some(Whole {
+            interval: report.interval,
+            answered: interval.answered,
+            failed: interval.failed,
+            latency: &interval.latency,
+        })
     }
 
     /// All scenarios together.
