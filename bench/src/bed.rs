@@ -71,6 +71,24 @@ impl Bed {
         self.work.path().join(name)
     }
 
+    /// Our load generator: among the binaries under test, or beside this program.
+    ///
+    /// # Errors
+    /// When it is in neither place.
+    pub(crate) fn generator_program(&self) -> Result<PathBuf, Failure> {
+        let own = std::env::current_exe().or_unusable(|| "find the folder of this program".into())?;
+        let beside = own.with_file_name("kiirtee-load");
+        let found = [self.binaries.join("kiirtee-load"), beside]
+            .into_iter()
+            .find(|path| path.is_file());
+        found.ok_or_else(|| {
+            let folder = self.binaries.display();
+            Failure::unusable(format!(
+                "kiirtee-load is neither in {folder} nor beside this program"
+            ))
+        })
+    }
+
     /// A loopback network for another sandbox, and the sandbox's number.
     pub(crate) fn sandbox_net(&self) -> (Net, u8) {
         let number = self.sandboxes.get();
@@ -95,10 +113,7 @@ impl Bed {
     }
 
     /// Does `measure` once a round, as long as nobody stops the run.
-    pub(crate) fn each_round(
-        &self,
-        mut measure: impl FnMut() -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
+    pub(crate) fn each_round(&self, mut measure: impl FnMut() -> Result<(), Failure>) -> Result<(), Failure> {
         for _ in 0..self.rounds {
             measure()?;
             self.go_on()?;

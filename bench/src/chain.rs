@@ -64,12 +64,7 @@ impl Chain {
         let keys = Keys::of(bed)?;
         let name = |end: &str| format!("{end}-{}", suite.port());
         Ok(Self {
-            back: Nginx::start(
-                bed,
-                &name("back"),
-                &keys.back(back, backend.address, suite),
-                back,
-            )?,
+            back: Nginx::start(bed, &name("back"), &keys.back(back, backend.address, suite), back)?,
             front: Nginx::start(bed, &name("front"), &keys.front(front, back, suite), front)?,
             address: front,
         })

@@ -103,8 +103,56 @@ impl Load {
         Ok(path)
     }
 
-    fn kiirtee_load(&self, _bed: &Bed) -> Result<Outcome, Failure> {
-        Err(Failure::unusable("kiirtee-load is not there yet"))
+    fn kiirtee_load(&self, bed: &Bed) -> Result<Outcome, Failure> {
+        let figures = bed.path("load.json");
+        let mut load = Command::new(bed.generator_program()?);
+        load.arg(&self.url)
+            .args(["--header", &format!("X-Road-Client: {CLIENT}")]);
+        load.args(["--connections", &self.connections.to_string()]);
+        load.args(["--duration", &format!("{}s", self.seconds)]);
+        load.args(["--quiet", "--max-errors", "100%", "--json"])
+            .arg(&figures);
+        if self.body > 0 {
+            load.args(["--body-size", &self.body.to_string()]);
+        }
+        said(&mut load, "kiirtee-load")?;
+        let doing = || format!("read {}", figures.display());
+        let text = std::fs::read(&figures).or_unusable(doing)?;
+        let run: Run = serde_json::from_slice(&text).or_unusable(doing)?;
+        Ok(run.into())
+    }
+}
+
+/// The part of what `kiirtee-load --json` saves that is needed here.
+#[derive(Debug, Deserialize)]
+struct Run {
+    seconds: f64,
+    total: Total,
+}
+
+#[derive(Debug, Deserialize)]
+struct Total {
+    answered: f64,
+    failed: f64,
+    latency: Latency,
+}
+
+/// In microseconds.
+#[derive(Debug, Deserialize)]
+struct Latency {
+    p50: f64,
+    p99: f64,
+}
+
+impl From<Run> for Outcome {
+    fn from(run: Run) -> Self {
+        Self {
+            requests: run.total.answered,
+            seconds: run.seconds,
+            errors: run.total.failed,
+            p50_ms: run.total.latency.p50 / 1e3,
+            p99_ms: run.total.latency.p99 / 1e3,
+        }
     }
 }
 

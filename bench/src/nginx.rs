@@ -28,8 +28,7 @@ impl Nginx {
         let folder = bed.path(name);
         fs::create_dir_all(&folder).or_unusable(|| format!("make {}", folder.display()))?;
         let file = folder.join("nginx.conf");
-        fs::write(&file, configuration(&folder, http))
-            .or_unusable(|| format!("write {}", file.display()))?;
+        fs::write(&file, configuration(&folder, http)).or_unusable(|| format!("write {}", file.display()))?;
         let log = folder.join("error.log");
         let master = Command::new(program())
             .arg("-p")

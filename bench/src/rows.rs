@@ -7,6 +7,7 @@ mod connections;
 mod helpers;
 mod idle;
 mod start;
+mod token;
 mod workers;
 
 use std::cell::OnceCell;
@@ -52,13 +53,13 @@ const ROWS: &[Row] = &[
     ),
     row("idle", "one exchange on an idle machine", idle::measure),
     row("workers", "one worker, two workers", workers::measure),
-    row("connections", "10,000 idle client connections", connections::measure),
-    row("start", "from start to the first exchange", start::measure),
     row(
-        "token",
-        "a token that takes 50 ms a signature",
-        helpers::slow_token,
+        "connections",
+        "10,000 idle client connections",
+        connections::measure,
     ),
+    row("start", "from start to the first exchange", start::measure),
+    row("token", "a token that takes 50 ms a signature", token::measure),
     row(
         "log",
         "message log against one PostgreSQL insert a message",
@@ -277,10 +278,5 @@ pub(crate) fn run(bed: &Bed, rows: &[&'static Row]) -> Result<Vec<Finding>, Fail
 }
 
 fn first_line(failure: &Failure) -> String {
-    failure
-        .to_string()
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    failure.to_string().lines().next().unwrap_or_default().to_owned()
 }

@@ -23,8 +23,8 @@ const SERVICE: &str = "SANDBOX/ORG/2002/provider/echo";
 pub(crate) struct Shape {
     /// Folder of the binaries, where it is not that of the run.
     pub(crate) binaries: Option<PathBuf>,
-    /// Whether messages are signed with P-256 instead of RSA-2048.
-    pub(crate) p256: bool,
+    /// Further arguments of `kiirtee sandbox up`.
+    pub(crate) sandbox: Vec<&'static str>,
     /// Settings of both proxies: section, key, value.
     pub(crate) proxy: Vec<(&'static str, &'static str, Value)>,
     /// Settings of both signers.
@@ -58,14 +58,14 @@ impl Servers {
             folder: bed.path(&format!("s{number}")),
             cpus: shape.cpus,
         };
-        sandbox.up(net, shape.p256)?;
+        sandbox.up(net, &shape.sandbox)?;
         let mut description = sandbox.description()?;
         sandbox.call(&description, net, backend)?;
         if !shape.proxy.is_empty() || !shape.signer.is_empty() {
             sandbox.down()?;
             sandbox.change("proxy.toml", &shape.proxy)?;
             sandbox.change("signer/signer.toml", &shape.signer)?;
-            sandbox.up(net, shape.p256)?;
+            sandbox.up(net, &shape.sandbox)?;
             description = sandbox.description()?;
         }
         let servers = Self { sandbox, description };
@@ -81,7 +81,9 @@ impl Servers {
             match self.exchange() {
                 Ok(body) if body.starts_with("yyyy") => return Ok(()),
                 other if std::time::Instant::now() > deadline => {
-                    return Err(Failure::unusable(format!("the backend is not reached: {other:?}")));
+                    return Err(Failure::unusable(format!(
+                        "the backend is not reached: {other:?}"
+                    )));
                 }
                 _ => std::thread::sleep(std::time::Duration::from_millis(50)),
             }
@@ -123,11 +125,6 @@ impl Servers {
         })
     }
 
-    /// What `sandbox.json` says.
-    pub(crate) const fn description(&self) -> &Description {
-        &self.description
-    }
-
     /// The folder of the sandbox.
     pub(crate) fn folder(&self) -> &Path {
         &self.sandbox.folder
@@ -150,7 +147,7 @@ impl Subject for Servers {
 }
 
 impl Sandbox {
-    fn up(&self, net: Net, p256: bool) -> Result<(), Failure> {
+    fn up(&self, net: Net, further: &[&str]) -> Result<(), Failure> {
         let mut up = match self.cpus {
             None => Command::new(&self.command),
             Some(cpus) => {
@@ -160,10 +157,8 @@ impl Sandbox {
             }
         };
         up.args(["sandbox", "up", "--net", &net.to_string(), "--dir"])
-            .arg(&self.folder);
-        if p256 {
-            up.args(["--signing-keys", "p-256"]);
-        }
+            .arg(&self.folder)
+            .args(further);
         said(&mut up, "kiirtee sandbox up").map(drop)
     }
 

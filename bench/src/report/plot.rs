@@ -43,8 +43,11 @@ fn draw(text: &mut String, findings: &[Finding]) -> Result<(), Box<dyn std::erro
         let top = i32::try_from(MARGIN + BAR * u32::try_from(index)?)?;
         let colour = if finding.met == Some(true) { MET } else { MISSED };
         let end = LEFT + pixels(score.min(LONGEST));
-        area.draw(&Rectangle::new([(LEFT, top + 4), (end, top + 24)], colour.filled()))
-            .map_err(failed)?;
+        area.draw(&Rectangle::new(
+            [(LEFT, top + 4), (end, top + 24)],
+            colour.filled(),
+        ))
+        .map_err(failed)?;
         area.draw(&Text::new(finding.what.clone(), (20, top + 6), font(13)))
             .map_err(failed)?;
         area.draw(&Text::new(finding.figure.clone(), (end + 8, top + 6), font(13)))

@@ -64,7 +64,16 @@ fn by_function(stage: &Stage<'_>, servers: &Servers) -> Result<Vec<Finding>, Fai
     let ids: Vec<String> = servers.named().iter().map(|(_, id)| id.to_string()).collect();
     let load = Ask::ONE.of(servers, bed.connections, bed.seconds + 2);
     let mut perf = Command::new("perf");
-    perf.args(["record", "-q", "-F", FREQUENCY, "-e", "cpu-clock", "-p", &ids.join(",")]);
+    perf.args([
+        "record",
+        "-q",
+        "-F",
+        FREQUENCY,
+        "-e",
+        "cpu-clock",
+        "-p",
+        &ids.join(","),
+    ]);
     perf.arg("-o").arg(&data);
     perf.args(["--", "sleep", &bed.seconds.to_string()]);
     perf.stdin(Stdio::null());
@@ -81,14 +90,10 @@ fn by_function(stage: &Stage<'_>, servers: &Servers) -> Result<Vec<Finding>, Fai
         loaded.and(recorded)
     });
     recorded?;
-    [
-        ("thread", "comm"),
-        ("library", "dso"),
-        ("function", "symbol"),
-    ]
-    .into_iter()
-    .map(|(what, sort)| report(&data, what, sort))
-    .collect()
+    [("thread", "comm"), ("library", "dso"), ("function", "symbol")]
+        .into_iter()
+        .map(|(what, sort)| report(&data, what, sort))
+        .collect()
 }
 
 fn report(data: &std::path::Path, what: &str, sort: &str) -> Result<Finding, Failure> {

@@ -30,9 +30,7 @@ pub(super) fn measure(stage: &Stage<'_>) -> Result<Vec<Finding>, Failure> {
             let parts = [
                 (
                     "consumer's proxy",
-                    after
-                        .consumer
-                        .proxy(&before.consumer, "xroad_allocations_total"),
+                    after.consumer.proxy(&before.consumer, "xroad_allocations_total"),
                 ),
                 (
                     "consumer's signer",
@@ -40,9 +38,7 @@ pub(super) fn measure(stage: &Stage<'_>) -> Result<Vec<Finding>, Failure> {
                 ),
                 (
                     "provider's proxy",
-                    after
-                        .provider
-                        .proxy(&before.provider, "xroad_allocations_total"),
+                    after.provider.proxy(&before.provider, "xroad_allocations_total"),
                 ),
                 (
                     "provider's signer",

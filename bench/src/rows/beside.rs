@@ -139,11 +139,7 @@ pub(super) fn as_many_bytes(stage: &Stage<'_>) -> Result<Vec<Finding>, Failure> 
         ("at least 0.5", AtLeast(0.5)),
         "chain, 10 KB",
     );
-    Ok(vec![finding.with(conditions(
-        USUAL_KEYS,
-        Suite::Tls13,
-        Ask::ONE,
-    ))])
+    Ok(vec![finding.with(conditions(USUAL_KEYS, Suite::Tls13, Ask::ONE))])
 }
 
 /// `100kb`
@@ -184,18 +180,14 @@ pub(super) fn cbc(stage: &Stage<'_>) -> Result<Vec<Finding>, Failure> {
         ("at least 0.35", AtLeast(0.35)),
         "chain",
     );
-    Ok(vec![finding.with(conditions(
-        USUAL_KEYS,
-        Suite::Cbc,
-        Ask::ONE,
-    ))])
+    Ok(vec![finding.with(conditions(USUAL_KEYS, Suite::Cbc, Ask::ONE))])
 }
 
 /// `p256`
 pub(super) fn p256(stage: &Stage<'_>) -> Result<Vec<Finding>, Failure> {
     let chain = stage.chain()?;
     let servers = stage.others(&Shape {
-        p256: true,
+        sandbox: vec!["--signing-keys", "p-256"],
         signer: vec![("kiirtee", "batch-signing", false.into())],
         ..Shape::default()
     })?;
@@ -223,9 +215,5 @@ pub(super) fn batching(stage: &Stage<'_>) -> Result<Vec<Finding>, Failure> {
         ("at least 4", AtLeast(4.0)),
         "off",
     );
-    Ok(vec![finding.with(conditions(
-        USUAL_KEYS,
-        Suite::Tls13,
-        Ask::ONE,
-    ))])
+    Ok(vec![finding.with(conditions(USUAL_KEYS, Suite::Tls13, Ask::ONE))])
 }

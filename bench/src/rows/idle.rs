@@ -57,7 +57,9 @@ pub(super) fn measure(stage: &Stage<'_>) -> Result<Vec<Finding>, Failure> {
         )
         .with(format!("ours: {}", ours.words()))
         .with(format!("chain: {}", theirs.words()))
-        .with(format!("alone: RSA-2048 signature {signature} ms, commit of a record {commit} ms"))
+        .with(format!(
+            "alone: RSA-2048 signature {signature} ms, commit of a record {commit} ms"
+        ))
         .with(format!(
             "1 connection, {}, RSA-2048 signing keys, fsync on, load before {}",
             Ask::ONE.words(),
@@ -83,8 +85,8 @@ fn signature() -> Result<f64, Failure> {
 /// the disk that the servers use.
 fn commit(bed: &Bed) -> Result<f64, Failure> {
     let folder = tempfile::tempdir_in(bed.path(".")).or_unusable(|| "make a folder".into())?;
-    let log = MessageLog::open(folder.path(), Settings::default())
-        .or_unusable(|| "open a message log".into())?;
+    let log =
+        MessageLog::open(folder.path(), Settings::default()).or_unusable(|| "open a message log".into())?;
     log.set_time_stamping_provider_configured(true);
     timed(|| {
         let doing = || "append to a message log".to_owned();

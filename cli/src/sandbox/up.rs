@@ -237,7 +237,12 @@ fn provision(
     progress.step("making keys in the signers and having them certified");
     let made: Result<Vec<_>, Failure> = servers
         .iter()
-        .map(|server| Ok((*server, signer::provision(folders, (net, shape.signing_keys), server)?)))
+        .map(|server| {
+            Ok((
+                *server,
+                signer::provision(folders, (net, shape.signing_keys), server)?,
+            ))
+        })
         .collect();
     let made = made?;
     progress.step("registering members, servers and trust services at the central server");
