@@ -47,6 +47,11 @@ impl Progress {
         let (Self::Lines(length) | Self::Bar(_, length)) = self else {
             return;
         };
+        let ends = length.as_secs_f64() * (number(whole.interval as u64) + 1.0);
+        if matches!(plan.end, End::After(duration) if ends > duration.as_secs_f64() + length.as_secs_f64() / 2.0)
+        {
+            return; // What came back after the end is no interval.
+        }
         let latency = LatencyFigures::of(whole.latency);
         let text = format!(
             "{:>10}  p50 {:>8}  p99 {:>8}  max {:>8}  {} failed",
@@ -56,7 +61,6 @@ impl Progress {
             time(latency.max),
             count(whole.failed),
         );
-        let ends = length.as_secs_f64() * (number(whole.interval as u64) + 1.0);
         match self {
             Self::Quiet => {}
             // Nothing is left to tell when standard error is closed.
