@@ -9,8 +9,8 @@ use super::format::time;
 /// Width and height in pixels.
 const SIZE: (u32, u32) = (1000, 1080);
 const FONT: &str = "sans-serif";
-const TITLE_SIZE: i32 = 18;
-const AXIS_SIZE: i32 = 13;
+const TITLE_SIZE: i32 = 22;
+const AXIS_SIZE: i32 = 16;
 /// Colours of the first, second and third line of a panel.
 const COLOURS: [RGBColor; 3] = [
     RGBColor(31, 95, 160),
