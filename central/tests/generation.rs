@@ -110,6 +110,7 @@ fn signer(spec: KeySpec) -> signer_client::Client {
                 status: TokenStatus::LoggedIn,
                 batch_signing: true,
                 keys,
+                hardware: None,
             };
             Ok(Response::Status(Status {
                 tokens: vec![token],

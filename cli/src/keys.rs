@@ -162,6 +162,8 @@ enum Algorithm {
     P256,
     #[value(name = "p-384")]
     P384,
+    #[value(name = "p-521")]
+    P521,
 }
 
 /// Carries out `kiirtee keys`.
@@ -237,6 +239,7 @@ fn generate(signer: &Client, wanted: &Generate) -> Result<(), Failure> {
         Algorithm::Rsa4096 => KeyAlgorithm::Rsa4096.into(),
         Algorithm::P256 => KeyAlgorithm::EcP256.into(),
         Algorithm::P384 => KeyAlgorithm::EcP384.into(),
+        Algorithm::P521 => KeyAlgorithm::EcP521.into(),
     };
     let key = signer
         .generate_key(&wanted.token, &wanted.label, algorithm, usage)

@@ -140,6 +140,7 @@ fn signer(certificate: &Certificate, status: CertificateStatus) -> signer_client
         status: TokenStatus::LoggedIn,
         batch_signing: true,
         keys: vec![key],
+        hardware: None,
     };
     let status = Status {
         tokens: vec![token],

@@ -10,5 +10,6 @@ pub(crate) const fn key_spec(name: KeyAlgorithm) -> KeySpec {
         KeyAlgorithm::Rsa4096 => KeySpec::Rsa4096,
         KeyAlgorithm::EcP256 => KeySpec::P256,
         KeyAlgorithm::EcP384 => KeySpec::P384,
+        KeyAlgorithm::EcP521 => KeySpec::P521,
     }
 }

@@ -1,7 +1,8 @@
 //! PINs from a file, entered when the signer starts (features.md 1.2, K10).
 //!
 //! Each line is `token id:PIN`, or a PIN alone for the software token. Empty lines and lines that begin with `#` say
-//! nothing. A PIN that itself begins like `0:` needs the token id before it. Only the owner may have access to the
+//! nothing. A PIN that itself begins like a token id and a colon (`0:`, or eight and more hexadecimal digits and a
+//! colon) needs the token id before it. A hardware token may come later, and its line is read when it does. Only the owner may have access to the
 //! file, and the owner must be the signer's user or root.
 
 use std::{
@@ -77,10 +78,15 @@ fn parse(text: &str, tokens: &[&str]) -> Vec<(String, Pin)> {
     let lines = lines.filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     lines
         .map(|line| match line.split_once(':') {
-            Some((token, pin)) if tokens.contains(&token) => (token.to_owned(), Pin::new(pin)),
+            Some((token, pin)) if tokens.contains(&token) || is_hardware(token) => (token.to_owned(), Pin::new(pin)),
             _ => (SOFTWARE_TOKEN_ID.to_owned(), Pin::new(line)),
         })
         .collect()
+}
+
+/// Ids of hardware tokens are hexadecimal digits.
+fn is_hardware(id: &str) -> bool {
+    id.len() >= 8 && id.len().is_multiple_of(2) && id.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]
@@ -104,6 +110,8 @@ mod tests {
             [pin("hsm", "se:cret"), pin("0", "x y ")]
         );
         assert_eq!(parsed("with:colon"), [pin("0", "with:colon")]);
+        assert_eq!(parsed("736f6674:1234"), [pin("736f6674", "1234")]);
+        assert_eq!(parsed("abc:1234"), [pin("0", "abc:1234")]);
     }
 
     #[test]

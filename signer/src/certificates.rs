@@ -3,7 +3,10 @@
 use protocol_pki::certificate::Certificate;
 use signer_client::{CertificateSha256, CertificateStatus, ImportCertificate, KeyUsage, SignerError};
 
-use crate::registry::{self, CertificateRecord, KeyRecord, MAX_PER_KEY, Registry};
+use crate::{
+    registry::{self, CertificateRecord, KeyRecord, MAX_PER_KEY, Registry},
+    token::TokenCertificate,
+};
 
 /// Most bytes of a certificate and of a client identifier.
 const MAX_CERTIFICATE_BYTES: usize = 64 * 1024;
@@ -27,8 +30,13 @@ pub(crate) fn import(
         Certificate::from_der_or_pem(&import.certificate).map_err(|error| failed(&error.to_string()))?;
     let der = certificate.as_der();
     let name = registry::sha256(der);
-    if registry.certificate_mut(name).is_ok() {
-        return Err(SignerError::CertificateExists(name.to_string()));
+    if let Ok(known) = registry.certificate_mut(name) {
+        // One that was found on a hardware token is still to be imported.
+        let is_imported = known.status != CertificateStatus::Saved || known.active || known.client.is_some();
+        if is_imported || import.client.is_none() {
+            return Err(SignerError::CertificateExists(name.to_string()));
+        }
+        delete(registry, name)?;
     }
     let same_key = |record: &&mut KeyRecord| record.public_key == certificate.spki_der();
     let key = registry.keys.values_mut().find(same_key);
@@ -61,6 +69,31 @@ fn check_usage(usage: KeyUsage, certificate: &Certificate) -> Result<(), SignerE
         }
         _ => Ok(()),
     }
+}
+
+/// Keeps the certificates that are on a token with its keys: saved, not active, for nobody yet. Returns how many are
+/// new.
+pub(crate) fn adopt(registry: &mut Registry, token: &str, certificates: Vec<TokenCertificate>) -> usize {
+    let mut count = 0;
+    for TokenCertificate { key, der } in certificates {
+        let Some(record) = registry.keys.get_mut(&key).filter(|record| record.token == token) else {
+            continue;
+        };
+        let fits = der.len() <= MAX_CERTIFICATE_BYTES
+            && Certificate::from_der(&der)
+                .is_ok_and(|certificate| record.public_key == certificate.spki_der());
+        let is_new = record.certificates.iter().all(|known| known.der != der);
+        if fits && is_new && record.certificates.len() < MAX_PER_KEY {
+            count += 1;
+            record.certificates.push(CertificateRecord {
+                der,
+                status: CertificateStatus::Saved,
+                active: false,
+                client: None,
+            });
+        }
+    }
+    count
 }
 
 /// Forgets a certificate.

@@ -96,8 +96,8 @@ struct TokenSigner<'a> {
 }
 
 impl TokenSigner<'_> {
-    const fn algorithm_name(&self) -> SignatureAlgorithm {
-        self.key.algorithm.message_signature(self.digest)
+    fn algorithm_name(&self) -> SignatureAlgorithm {
+        self.token.message_signature(self.key.algorithm, self.digest)
     }
 }
 

@@ -6,12 +6,13 @@
 mod administration;
 mod index;
 mod status;
+mod tokens;
 
 use std::{
     path::Path,
     sync::{Arc, Mutex, PoisonError, RwLock},
     thread::{self, JoinHandle},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use protocol_pki::digest::DigestAlgorithm;
@@ -26,13 +27,20 @@ use crate::{
     signing::{Job, Limits, MessageJob, RawJob, check_message},
     token::{
         Token,
+        pkcs11::{
+            Devices,
+            device_file::{DeviceFile, DeviceFileError},
+        },
         software::{SoftwareToken, files::FileError},
     },
 };
 use index::{CertificateEntry, Index};
+use tokens::Tokens;
 
 /// Changes that may wait.
 const MAX_WAITING_CHANGES: usize = 64;
+/// How long the start waits for hardware tokens. Those that need longer come later.
+const PATIENCE_AT_START: Duration = Duration::from_secs(10);
 
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +51,9 @@ pub enum StartError {
     /// The registry.
     #[error("the key registry cannot be read")]
     Registry(#[from] RegistryError),
+    /// The devices' file.
+    #[error("the devices cannot be read")]
+    Devices(#[from] DeviceFileError),
     /// The PIN file.
     #[error("the PIN file cannot be read")]
     PinFile(#[from] PinFileError),
@@ -63,7 +74,7 @@ pub enum Role {
 /// Tokens, registry and queues.
 #[derive(Debug)]
 pub struct Service {
-    tokens: Vec<Arc<dyn Token>>,
+    tokens: Tokens,
     registry: RegistryFile,
     index: RwLock<Arc<Index>>,
     counters: Arc<Counters>,
@@ -72,9 +83,18 @@ pub struct Service {
     changes: Mutex<Option<Changes>>,
 }
 
+/// What the thread for changes does.
+#[derive(Debug)]
+enum Change {
+    /// What somebody asks.
+    Asked(Request, Ticket),
+    /// Hardware tokens or their keys have come or gone.
+    TokensChanged,
+}
+
 #[derive(Debug)]
 struct Changes {
-    queue: flume::Sender<(Request, Ticket)>,
+    queue: flume::Sender<Change>,
     thread: JoinHandle<()>,
 }
 
@@ -84,11 +104,15 @@ impl Service {
     /// # Errors
     /// See [`StartError`]. A wrong PIN in the PIN file is logged, not an error.
     pub fn start(settings: &Settings) -> Result<Arc<Self>, StartError> {
-        let service = Arc::new(Self::load(settings)?);
+        let (queue, changes) = flume::bounded(MAX_WAITING_CHANGES);
+        let service = Arc::new(Self::load(settings, queue.clone())?);
         if let Some(path) = &settings.kiirtee.pin_file {
             service.log_in(path)?;
         }
-        let (queue, changes) = flume::bounded(MAX_WAITING_CHANGES);
+        if !service.tokens.refresh(PATIENCE_AT_START) {
+            tracing::warn!("hardware tokens are not ready yet; their keys come later");
+        }
+        service.take_over_tokens();
         let changer = Arc::clone(&service);
         let thread = thread::Builder::new()
             .name("changes".to_owned())
@@ -98,8 +122,8 @@ impl Service {
         Ok(service)
     }
 
-    fn load(settings: &Settings) -> Result<Self, StartError> {
-        let tokens = load_tokens(settings)?;
+    fn load(settings: &Settings, changes: flume::Sender<Change>) -> Result<Self, StartError> {
+        let tokens = load_tokens(settings, changes)?;
         let registry = RegistryFile::load(&settings.kiirtee.state_directory.join("keys.json"))?;
         let signing = &settings.kiirtee;
         let (max_batch, max_queue) = (signing.max_batch, signing.max_queue);
@@ -116,38 +140,22 @@ impl Service {
             preferences: settings.signer.clone(),
             changes: Mutex::new(None),
         };
-        service.adopt_keys();
-        service.rebuild_index();
+        service.take_over_tokens();
         Ok(service)
     }
 
-    /// A crash between the token and the registry leaves a key without a record.
-    fn adopt_keys(&self) {
-        let registry = self.registry.current();
-        for token in &self.tokens {
-            let keys = token.keys();
-            if keys.iter().all(|key| registry.keys.contains_key(&key.id)) {
-                continue;
-            }
-            match self
-                .registry
-                .change(|registry| Ok(registry.adopt(token.id(), keys)))
-            {
-                Ok(count) => tracing::warn!(token = token.id(), count, "keys without a record were adopted"),
-                Err(error) => tracing::error!(token = token.id(), %error, "keys cannot be adopted"),
-            }
-        }
-    }
-
     fn log_in(&self, pin_file: &Path) -> Result<(), PinFileError> {
-        let ids: Vec<_> = self.tokens.iter().map(|token| token.id()).collect();
-        for (id, pin) in auto_login::read(pin_file, &ids)? {
-            let Some(token) = self.tokens.iter().find(|token| token.id() == id) else {
-                continue;
-            };
-            match token.login(&pin) {
-                Ok(()) => tracing::info!(token = id, "logged in with the PIN file"),
-                Err(error) => tracing::error!(token = id, code = error.fault_code(), %error, "the PIN file"),
+        let Some(token) = self.tokens.software() else {
+            return Ok(());
+        };
+        // Hardware tokens are logged in to when they are found.
+        let pins = auto_login::read(pin_file, &[token.id()])?;
+        for (_, pin) in pins.iter().filter(|(id, _)| id == token.id()) {
+            match token.login(pin) {
+                Ok(()) => tracing::info!(token = token.id(), "logged in with the PIN file"),
+                Err(error) => {
+                    tracing::error!(token = token.id(), code = error.fault_code(), %error, "the PIN file");
+                }
             }
         }
         Ok(())
@@ -163,8 +171,8 @@ impl Service {
 
     fn rebuild_index(&self) {
         let index = Index::build(&self.registry.current(), &self.index(), |record| {
-            let token = self.tokens.iter().find(|token| token.id() == record.token)?;
-            Some(index::new_key(record, token, &self.counters, self.limits))
+            let token = self.tokens.with_keys(&record.token);
+            (token, &self.counters, self.limits)
         });
         *self.index.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(index);
     }
@@ -244,12 +252,12 @@ impl Service {
         let queue = self.changes().as_ref().map(|changes| changes.queue.clone());
         let refused = match queue {
             Some(queue) => queue
-                .try_send((change, ticket))
+                .try_send(Change::Asked(change, ticket))
                 .err()
                 .map(flume::TrySendError::into_inner),
-            None => Some((change, ticket)),
+            None => Some(Change::Asked(change, ticket)),
         };
-        if let Some((_, ticket)) = refused {
+        if let Some(Change::Asked(_, ticket)) = refused {
             self.counters.refused();
             ticket.answer(Err(SignerError::Busy));
         }
@@ -282,6 +290,16 @@ fn signing_key(entry: &CertificateEntry) -> Result<&CertificateEntry, SignerErro
     Ok(entry)
 }
 
-fn load_tokens(settings: &Settings) -> Result<Vec<Arc<dyn Token>>, FileError> {
-    Ok(vec![Arc::new(SoftwareToken::of(settings)?)])
+fn load_tokens(settings: &Settings, changes: flume::Sender<Change>) -> Result<Tokens, StartError> {
+    let file = DeviceFile::read(&settings.signer.device_configuration_file)?;
+    let software: Option<Arc<dyn Token>> = if file.software_token {
+        Some(Arc::new(SoftwareToken::of(settings)?))
+    } else {
+        None
+    };
+    let interval = settings.signer.module_manager_update_interval;
+    // Full: the changes that wait end with a look at all tokens.
+    let changed = move || drop(changes.try_send(Change::TokensChanged));
+    let devices = Devices::start(&file, interval, settings.kiirtee.pin_file.clone(), changed);
+    Ok(Tokens::new(software, devices.map_err(StartError::Thread)?))
 }

@@ -69,6 +69,11 @@ pub struct TokenSettings {
     key_length: KeyLength,
     /// Curve of new EC keys.
     key_named_curve: Curve,
+    /// The file that describes hardware tokens.
+    pub device_configuration_file: PathBuf,
+    /// How often they are looked at.
+    #[serde(with = "seconds")]
+    pub module_manager_update_interval: Duration,
     /// Digest in signatures of certificate signing requests.
     csr_signature_digest_algorithm: Digest,
 }

@@ -1,10 +1,15 @@
 //! What holds private keys.
 
+pub mod absent;
+pub mod pkcs11;
 pub mod software;
 
 use std::fmt::Debug;
 
-use signer_client::{KeyAlgorithm, KeyUsage, Pin, SignatureAlgorithm, SignerError, TokenKind, TokenStatus};
+use signer_client::{
+    DigestAlgorithm, HardwareInfo, KeyAlgorithm, KeyUsage, Pin, SignatureAlgorithm, SignerError, TokenKind,
+    TokenStatus,
+};
 
 /// A key as its token knows it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -21,11 +26,20 @@ pub struct TokenKey {
     pub public_key: Vec<u8>,
 }
 
+/// A certificate that is on a token with its key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TokenCertificate {
+    /// The key's id.
+    pub key: String,
+    /// DER.
+    pub der: Vec<u8>,
+}
+
 /// Something that holds private keys and signs with them: encrypted files ([`software::SoftwareToken`]), a hardware
 /// security module (PKCS#11).
 ///
 /// Changes (`initialize`, `login`, `logout`, `change_pin`, `generate_key`, `delete_key`) come one at a time, from one
-/// thread. `sign_digest` comes from one thread per key, at any time.
+/// thread. `sign_digest` comes from [`Token::parallel_signatures`] threads per key, at any time.
 pub trait Token: Send + Sync + Debug {
     /// Its id, the same after every restart.
     fn id(&self) -> &str;
@@ -39,6 +53,21 @@ pub trait Token: Send + Sync + Debug {
     /// Whether waiting messages may share a signature.
     fn batch_signing(&self) -> bool;
 
+    /// How many signatures it makes at the same time, at best.
+    fn parallel_signatures(&self) -> usize {
+        1
+    }
+
+    /// How such a key signs messages and certificate signing requests.
+    fn message_signature(&self, key: KeyAlgorithm, digest: DigestAlgorithm) -> SignatureAlgorithm {
+        key.message_signature(digest)
+    }
+
+    /// What only hardware tokens have.
+    fn hardware(&self) -> Option<HardwareInfo> {
+        None
+    }
+
     /// Its state now.
     fn status(&self) -> TokenStatus;
 
@@ -47,6 +76,15 @@ pub trait Token: Send + Sync + Debug {
     /// # Errors
     /// `TokenAlreadyInitialized`, `PinPolicyFailure`, `TokenReadOnly`, `TokenNotAvailable`.
     fn initialize(&self, pin: &Pin) -> Result<(), SignerError>;
+
+    /// Sets the first PIN of a hardware token with that of its security officer, and a label if it has none.
+    ///
+    /// # Errors
+    /// `TokenAlreadyInitialized`, `TokenReadOnly`, `TokenNotAvailable`, `PinIncorrect`, `LoginFailed`; `InvalidRequest`
+    /// where there is no security officer.
+    fn initialize_hardware(&self, _label: &str, _officer_pin: &Pin, _pin: &Pin) -> Result<(), SignerError> {
+        Err(SignerError::InvalidRequest("this is no hardware token".to_owned()))
+    }
 
     /// Opens the keys.
     ///
@@ -68,6 +106,19 @@ pub trait Token: Send + Sync + Debug {
 
     /// Every key that it holds, open or not.
     fn keys(&self) -> Vec<TokenKey>;
+
+    /// Certificates that it holds with its keys.
+    fn certificates(&self) -> Vec<TokenCertificate> {
+        Vec::new()
+    }
+
+    /// Destroys a certificate. It need not exist.
+    ///
+    /// # Errors
+    /// `TokenReadOnly`, `TokenNotActive`, `TokenNotAvailable`.
+    fn delete_certificate(&self, _der: &[u8]) -> Result<(), SignerError> {
+        Ok(())
+    }
 
     /// Makes a key pair. When this returns, the key survives a crash.
     ///
@@ -96,4 +147,11 @@ pub trait Token: Send + Sync + Debug {
         algorithm: SignatureAlgorithm,
         digest: &[u8],
     ) -> Result<Vec<u8>, SignerError>;
+}
+
+/// A key id: 40 hexadecimal digits, as in the reference.
+fn random_id() -> Result<String, aws_lc_rs::error::Unspecified> {
+    let mut id = [0_u8; 20];
+    aws_lc_rs::rand::fill(&mut id)?;
+    Ok(id.iter().map(|byte| format!("{byte:02X}")).collect())
 }

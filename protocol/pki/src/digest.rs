@@ -4,7 +4,7 @@ use aws_lc_rs::digest as aws;
 use std::fmt;
 use std::ops::Deref;
 
-use crate::oid;
+use crate::{asn1, oid};
 
 /// Longest digest in bytes (SHA-512).
 pub const MAX_DIGEST_BYTES: usize = 64;
@@ -103,6 +103,14 @@ impl DigestAlgorithm {
             Self::Sha384 => &aws::SHA384,
             Self::Sha512 => &aws::SHA512,
         }
+    }
+
+    /// The digest as RSA with PKCS #1 v1.5 padding signs it: a `DigestInfo` (RFC 8017 9.2). Hardware tokens want it
+    /// ready made.
+    pub fn info(self, digest: &[u8]) -> Vec<u8> {
+        let null = asn1::element(asn1::NULL, &[]);
+        let identifier = asn1::sequence(&[&asn1::object_identifier(self.oid()), &null]);
+        asn1::sequence(&[&identifier, &asn1::octet_string(digest)])
     }
 
     /// Contents octets of the object identifier.

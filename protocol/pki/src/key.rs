@@ -10,7 +10,7 @@ use crate::algorithm::SignatureAlgorithm;
 use crate::asn1;
 use crate::digest::DigestAlgorithm;
 use crate::oid;
-use crate::public_key::{KeyKind, PublicKey};
+use crate::public_key::{KeyKind, PublicKey, spki};
 
 /// Whatever makes a signature failed.
 pub type SignerFailure = Box<dyn std::error::Error + Send + Sync>;
@@ -234,11 +234,6 @@ impl Signer for SoftwareSigner<'_> {
             .sign(self.algorithm, message)
             .map_err(SignerFailure::from)
     }
-}
-
-fn spki(algorithm: &[u8], parameters: &[u8], key: &[u8]) -> Vec<u8> {
-    let identifier = asn1::sequence(&[&asn1::object_identifier(algorithm), parameters]);
-    asn1::sequence(&[&identifier, &asn1::bit_string(key)])
 }
 
 const fn curve_oid(kind: KeyKind) -> &'static [u8] {

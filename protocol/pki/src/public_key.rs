@@ -229,6 +229,38 @@ fn modulus_bits(key: &[u8]) -> Result<usize, Asn1Error> {
     Ok(digits.len() * 8 - unused)
 }
 
+/// The `SubjectPublicKeyInfo` of an RSA key from its numbers, big-endian, as hardware tokens tell them.
+pub fn rsa_spki(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    let key = asn1::sequence(&[
+        &asn1::unsigned_integer(modulus),
+        &asn1::unsigned_integer(exponent),
+    ]);
+    spki(oid::RSA_ENCRYPTION, &asn1::element(asn1::NULL, &[]), &key)
+}
+
+/// The `SubjectPublicKeyInfo` of a key on an elliptic curve: the DER of the curve's name and the point, which hardware
+/// tokens wrap into an OCTET STRING or do not.
+pub fn ec_spki(curve: &[u8], point: &[u8]) -> Vec<u8> {
+    let unwrapped = asn1::only(point, asn1::OCTET_STRING).map_or(point, |wrapped| wrapped.contents);
+    spki(oid::EC_PUBLIC_KEY, curve, unwrapped)
+}
+
+/// The DER of a curve's name, as hardware tokens want it; `None` for keys without a curve.
+pub fn curve_name(kind: KeyKind) -> Option<Vec<u8>> {
+    let name = match kind {
+        KeyKind::P256 => oid::P256,
+        KeyKind::P384 => oid::P384,
+        KeyKind::P521 => oid::P521,
+        KeyKind::Rsa(_) | KeyKind::Unsupported => return None,
+    };
+    Some(asn1::object_identifier(name))
+}
+
+pub(crate) fn spki(algorithm: &[u8], parameters: &[u8], key: &[u8]) -> Vec<u8> {
+    let identifier = asn1::sequence(&[&asn1::object_identifier(algorithm), parameters]);
+    asn1::sequence(&[&identifier, &asn1::bit_string(key)])
+}
+
 /// DER of an ECDSA value in XML form; `half` is the curve's width. DER passes unchanged.
 ///
 /// # Errors

@@ -93,6 +93,8 @@ pub struct ProxySettings {
     pub health_check_port: u16,
     /// Where that port is.
     pub health_check_interface: IpAddr,
+    /// Whether the health check asks for the signer's devices.
+    pub hsm_health_check_enabled: bool,
 }
 
 impl ProxySettings {

@@ -170,6 +170,7 @@ impl TlsFactory {
         let kind = match algorithm {
             KeyAlgorithm::EcP256 => KeyKind::EcdsaP256,
             KeyAlgorithm::EcP384 => KeyKind::EcdsaP384,
+            KeyAlgorithm::EcP521 => KeyKind::EcdsaP521,
             KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => KeyKind::Rsa,
         };
         let signer = self.signer.clone();

@@ -146,7 +146,8 @@ pub(super) const TABLE: &[Parameter] = &[
     Parameter::new("proxy", "health-check-interface", Kind::Address, Value::Text("0.0.0.0"))
         .defined_in(JAVA)
         .means("where that port is"),
-    unused("hsm-health-check-enabled", "there are no hardware tokens yet"),
+    switch("hsm-health-check-enabled", false)
+        .means("the health check fails when a device of the signer's `devices.toml` does not work"),
     unused("memory-usage-threshold", "there is no heap that fills up; `/metrics` has the process's memory"),
     // Without a meaning here.
     unused(

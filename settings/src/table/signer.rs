@@ -10,7 +10,6 @@ const JAVA: &str = "SystemProperties.java";
 const SOCKET: &str = "processes of a server talk over Unix sockets";
 const OURS: &str = "keys and certificates are kept in `[kiirtee] state-directory`";
 const MECHANISM: &str = "RSA signs with PKCS #1 v1.5 and EC with ECDSA, as the reference by default";
-const AT_ONCE: &str = "changes are seen at once";
 
 const fn unused(key: &'static str, reason: &'static str) -> Parameter {
     Parameter::unused("signer", key, reason)
@@ -61,9 +60,17 @@ pub(super) const TABLE: &[Parameter] = &[
     ),
     unused("soft-token-pin-keystore-algorithm", OURS),
     unused("key-configuration-file", OURS),
-    unused("device-configuration-file", "there are no hardware tokens yet"),
-    unused("module-instance-provider", "there are no hardware tokens yet"),
-    unused("module-manager-update-interval", AT_ONCE),
+    text(
+        "device-configuration-file",
+        Kind::Path,
+        Value::Text("/etc/kiirtee/devices.toml"),
+    )
+    .means("file that describes hardware tokens (docs/hsm.md); need not exist"),
+    Parameter::number("signer", "module-manager-update-interval", 60, (1, MOST, "s"))
+        .read_by(&[Signer])
+        .defined_in(JAVA)
+        .means("how often hardware tokens are looked at; every 2 s while one is missed"),
+    unused("module-instance-provider", "PKCS #11 libraries are loaded as they are"),
     unused("password-store-ipc-key-pathname", SOCKET),
     unused("soft-token-rsa-sign-mechanism", MECHANISM),
     unused("soft-token-ec-sign-mechanism", MECHANISM),

@@ -70,6 +70,8 @@ pub enum KeyAlgorithm {
     EcP256,
     /// The curve P-384 (secp384r1).
     EcP384,
+    /// The curve P-521 (secp521r1).
+    EcP521,
 }
 
 /// What a new key is to be.

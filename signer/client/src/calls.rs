@@ -81,6 +81,27 @@ impl Client {
         })
     }
 
+    /// Gives a hardware token its PIN, and a blank one its label.
+    pub fn init_hardware_token(
+        &self,
+        token: &str,
+        label: &str,
+        officer_pin: Pin,
+        pin: Pin,
+    ) -> Result<(), SignerError> {
+        self.done(Request::InitHardwareToken {
+            token: token.to_owned(),
+            label: label.to_owned(),
+            officer_pin,
+            pin,
+        })
+    }
+
+    /// Looks for hardware tokens now.
+    pub fn refresh_devices(&self) -> Result<(), SignerError> {
+        self.done(Request::RefreshDevices)
+    }
+
     /// Forgets the token's open keys.
     pub fn logout(&self, token: &str) -> Result<(), SignerError> {
         self.done(Request::Logout {

@@ -54,15 +54,15 @@ pub use request::{
     PartDigest, Request, SignMessage,
 };
 pub use response::{
-    CertificateInfo, Counters, CsrInfo, GeneratedCsr, KeyInfo, Response, SignedMessage, Status, TokenInfo,
-    TokenKind, TokenStatus,
+    CertificateInfo, Counters, CsrInfo, DeviceInfo, GeneratedCsr, HardwareInfo, KeyInfo, PinState, Response,
+    SignedMessage, SlotInfo, Status, TokenInfo, TokenKind, TokenStatus,
 };
 
 /// What a request is answered with.
 pub type Outcome = Result<Response, SignerError>;
 
 /// The version of the protocol that this crate speaks.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 
 /// Requests that may wait for an answer on one connection.
 pub const MAX_IN_FLIGHT: usize = 16_384;

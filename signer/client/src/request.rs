@@ -238,6 +238,20 @@ pub enum Request {
         /// The digest, of the algorithm's digest length.
         digest: Blob,
     },
+    /// Gives a hardware token its PIN with that of its security officer, and a label if it has none: `Done`. A blank
+    /// token's id changes with its label.
+    InitHardwareToken {
+        /// The token's id.
+        token: String,
+        /// The new label, up to 32 bytes; not used if the token only lacks a PIN.
+        label: String,
+        /// The security officer's PIN: set on a blank token, else the one that it has.
+        officer_pin: Pin,
+        /// The new PIN.
+        pin: Pin,
+    },
+    /// Looks for hardware tokens now, and not only when it is time: `Done`, when it is done.
+    RefreshDevices,
 }
 
 impl Request {
@@ -246,7 +260,10 @@ impl Request {
     pub const fn has_secret(&self) -> bool {
         matches!(
             self,
-            Self::InitToken { .. } | Self::Login { .. } | Self::ChangePin { .. }
+            Self::InitToken { .. }
+                | Self::InitHardwareToken { .. }
+                | Self::Login { .. }
+                | Self::ChangePin { .. }
         )
     }
 }

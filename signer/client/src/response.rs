@@ -34,11 +34,19 @@ pub struct Status {
     pub version: String,
     /// Every token with its keys and certificates.
     pub tokens: Vec<TokenInfo>,
+    /// Every device of `devices.toml`.
+    pub devices: Vec<DeviceInfo>,
     /// Since the process started.
     pub counters: Counters,
 }
 
 impl Status {
+    /// Whether every device works: its library is loaded and shows a token. True without devices.
+    #[must_use]
+    pub fn devices_work(&self) -> bool {
+        self.devices.iter().all(|device| device.problem.is_none())
+    }
+
     /// Every key of every token.
     pub fn keys(&self) -> impl Iterator<Item = &KeyInfo> {
         self.tokens.iter().flat_map(|token| &token.keys)
@@ -130,6 +138,69 @@ pub struct TokenInfo {
     pub batch_signing: bool,
     /// Its keys.
     pub keys: Vec<KeyInfo>,
+    /// What only hardware tokens have; `None` also while such a token is away since the signer started.
+    pub hardware: Option<HardwareInfo>,
+}
+
+/// What only hardware tokens have.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct HardwareInfo {
+    /// The device of `devices.toml`.
+    pub device: String,
+    /// The slot it was last seen in.
+    pub slot: u64,
+    /// Its label.
+    pub label: String,
+    /// Its serial number.
+    pub serial_number: String,
+    /// Who made it, and what.
+    pub model: String,
+    /// Whether keys can be made and destroyed.
+    pub read_only: bool,
+    /// What the token says of its PIN.
+    pub pin: PinState,
+    /// The most signatures at a time.
+    pub sessions: usize,
+    /// Calls that did not come back in time and still hang.
+    pub hanging_calls: usize,
+}
+
+/// What a hardware token says of its PIN.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PinState {
+    /// Nothing.
+    Good,
+    /// Nobody has set one.
+    NotSet,
+    /// A wrong one was entered since the last right one.
+    CountLow,
+    /// One more wrong one locks it.
+    FinalTry,
+    /// It is locked.
+    Locked,
+}
+
+/// A device of `devices.toml`.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// Its name there.
+    pub name: String,
+    /// Its PKCS #11 library.
+    pub library: String,
+    /// Why it does not work now.
+    pub problem: Option<String>,
+    /// Its slots with a token, as far as the settings allow them.
+    pub slots: Vec<SlotInfo>,
+}
+
+/// A slot with a token.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct SlotInfo {
+    /// Its number.
+    pub id: u64,
+    /// Its token's id.
+    pub token: String,
 }
 
 /// A key.

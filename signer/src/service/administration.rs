@@ -1,28 +1,35 @@
 //! Everything that changes tokens, keys or certificates.
 
-use signer_client::{KeyChoice, KeyUsage, Outcome, Request, Response, SignerError};
+use std::{sync::Arc, time::Duration};
 
-use super::{Service, status};
+use signer_client::{CertificateSha256, KeyChoice, KeyUsage, Outcome, Request, Response, SignerError};
+
+use super::{Change, Service, status};
 use crate::{
     certificates, csr,
     registry::{CsrRecord, KeyRecord},
-    server::ticket::Ticket,
     token::Token,
 };
 
 /// Most bytes of a key's label.
 const MAX_LABEL_BYTES: usize = 256;
+/// How long a look for hardware tokens may take.
+const REFRESH_PATIENCE: Duration = Duration::from_secs(30);
 
 impl Service {
-    pub(super) fn make_changes(&self, changes: &flume::Receiver<(Request, Ticket)>) {
-        while let Ok((request, ticket)) = changes.recv() {
+    pub(super) fn make_changes(&self, changes: &flume::Receiver<Change>) {
+        while let Ok(change) = changes.recv() {
+            let Change::Asked(request, ticket) = change else {
+                self.take_over_tokens();
+                continue;
+            };
             let name = name(&request);
             let outcome = self.change(request);
             match &outcome {
                 Ok(_) => tracing::info!(change = name, "done"),
                 Err(error) => tracing::warn!(change = name, code = error.fault_code(), %error, "refused"),
             }
-            self.rebuild_index();
+            self.take_over_tokens();
             ticket.answer(outcome);
         }
     }
@@ -30,6 +37,16 @@ impl Service {
     fn change(&self, request: Request) -> Outcome {
         match request {
             Request::InitToken { token, pin } => done(self.token(&token)?.initialize(&pin)),
+            Request::InitHardwareToken {
+                token,
+                label,
+                officer_pin,
+                pin,
+            } => {
+                self.token(&token)?.initialize_hardware(&label, &officer_pin, &pin)?;
+                self.refresh_devices()
+            }
+            Request::RefreshDevices => self.refresh_devices(),
             Request::Login { token, pin } => done(self.token(&token)?.login(&pin)),
             Request::Logout { token } => done(self.token(&token)?.logout()),
             Request::ChangePin { token, old, new } => done(self.token(&token)?.change_pin(&old, &new)),
@@ -56,10 +73,7 @@ impl Service {
                 registry.certificate_mut(certificate)?.active = active;
                 Ok(())
             })),
-            Request::DeleteCertificate { certificate } => done(
-                self.registry
-                    .change(|registry| certificates::delete(registry, certificate)),
-            ),
+            Request::DeleteCertificate { certificate } => self.delete_certificate(certificate),
             Request::Status
             | Request::SignMessage(_)
             | Request::SignData { .. }
@@ -67,11 +81,32 @@ impl Service {
         }
     }
 
-    fn token(&self, id: &str) -> Result<&dyn Token, SignerError> {
-        let found = self.tokens.iter().find(|token| token.id() == id);
-        found
-            .map(AsRef::as_ref)
-            .ok_or_else(|| SignerError::TokenNotFound(id.to_owned()))
+    fn token(&self, id: &str) -> Result<Arc<dyn Token>, SignerError> {
+        self.tokens.find(id, &self.registry.current())
+    }
+
+    fn refresh_devices(&self) -> Outcome {
+        if self.tokens.refresh(REFRESH_PATIENCE) {
+            Ok(Response::Done)
+        } else {
+            Err(SignerError::TimedOut)
+        }
+    }
+
+    /// The token first: what stays on it would be found again.
+    fn delete_certificate(&self, name: CertificateSha256) -> Outcome {
+        let registry = self.registry.current();
+        let found = registry.keys.values().find_map(|key| {
+            let found = key.certificates.iter().find(|found| found.sha256() == name)?;
+            Some((key.token.clone(), found.der.clone()))
+        });
+        if let Some((token, der)) = found {
+            self.token(&token)?.delete_certificate(&der)?;
+        }
+        done(
+            self.registry
+                .change(|registry| certificates::delete(registry, name)),
+        )
     }
 
     fn generate_key(&self, token: &str, label: &str, algorithm: KeyChoice, usage: KeyUsage) -> Outcome {
@@ -115,7 +150,7 @@ impl Service {
         let record = self.registry.current().key(&key)?.clone();
         let token = self.token(&record.token)?;
         let made = csr::make(
-            (&record, token, self.preferences.csr_digest()),
+            (&record, token.as_ref(), self.preferences.csr_digest()),
             &subject,
             &dns_names,
             format,
@@ -141,6 +176,8 @@ fn done(result: Result<(), SignerError>) -> Outcome {
 const fn name(request: &Request) -> &'static str {
     match request {
         Request::InitToken { .. } => "init token",
+        Request::InitHardwareToken { .. } => "init hardware token",
+        Request::RefreshDevices => "refresh devices",
         Request::Login { .. } => "login",
         Request::Logout { .. } => "logout",
         Request::ChangePin { .. } => "change PIN",

@@ -15,6 +15,7 @@ use crate::{
 /// A key and its queue.
 #[derive(Debug)]
 pub(super) struct KeyEntry {
+    token: Arc<dyn Token>,
     pub(super) usage: KeyUsage,
     pub(super) worker: Worker,
 }
@@ -35,35 +36,40 @@ pub(super) struct Index {
     certificates: HashMap<CertificateSha256, CertificateEntry>,
 }
 
-pub(super) fn new_key(
+fn new_key(
     record: &KeyRecord,
-    token: &Arc<dyn Token>,
-    counters: &Arc<Counters>,
-    limits: Limits,
+    (token, counters, limits): (Arc<dyn Token>, &Arc<Counters>, Limits),
 ) -> Arc<KeyEntry> {
-    let (token, counters) = (Arc::clone(token), Arc::clone(counters));
-    let worker = Worker::new(record.id.clone(), record.algorithm, token, counters, limits);
+    let worker = Worker::new(
+        record.id.clone(),
+        record.algorithm,
+        Arc::clone(&token),
+        Arc::clone(counters),
+        limits,
+    );
     Arc::new(KeyEntry {
+        token,
         usage: record.usage,
         worker,
     })
 }
 
 impl Index {
-    /// The index of a registry. Keys that `previous` has are taken from it; `new_key` gives none for a key whose token
-    /// is not there.
-    pub(super) fn build(
+    /// The index of a registry. Keys that `previous` has are taken from it, as long as their token is the same:
+    /// `token` tells it, and what queues need.
+    pub(super) fn build<'a>(
         registry: &Registry,
         previous: &Self,
-        new_key: impl Fn(&KeyRecord) -> Option<Arc<KeyEntry>>,
+        token: impl Fn(&KeyRecord) -> (Arc<dyn Token>, &'a Arc<Counters>, Limits),
     ) -> Self {
         let mut index = Self::default();
         for record in registry.keys.values() {
-            let known = previous.keys.get(&record.id).cloned();
-            if let Some(key) = known.or_else(|| new_key(record)) {
-                index.add_certificates(record, &key);
-                index.keys.insert(record.id.clone(), key);
-            }
+            let with = token(record);
+            let known = previous.keys.get(&record.id);
+            let known = known.filter(|key| Arc::ptr_eq(&key.token, &with.0));
+            let key = known.cloned().unwrap_or_else(|| new_key(record, with));
+            index.add_certificates(record, &key);
+            index.keys.insert(record.id.clone(), key);
         }
         index
     }

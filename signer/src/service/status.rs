@@ -16,9 +16,11 @@ impl Service {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             tokens: self
                 .tokens
+                .all(&self.registry.current())
                 .iter()
                 .map(|token| self.describe_token(token.as_ref()))
                 .collect(),
+            devices: self.tokens.devices(),
             counters: self.counters.read(),
         }
     }
@@ -35,6 +37,7 @@ impl Service {
             kind: token.kind(),
             status,
             batch_signing: token.batch_signing(),
+            hardware: token.hardware(),
             keys: records
                 .map(|record| describe_key(record, is_open && held.contains(&record.id)))
                 .collect(),

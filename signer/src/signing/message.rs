@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use super::job::MessageJob;
 
 /// The digest of every message signature (wire.md 3.2).
-const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha512;
+pub(super) const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha512;
 const XML_DIGEST: digest::DigestAlgorithm = digest::DigestAlgorithm::Sha512;
 
 /// A signature over a batch.
@@ -32,6 +32,7 @@ pub(super) enum Signature {
 /// What all messages of a batch share: that of the first (wire.md 3.3).
 pub(super) struct Signing<'a> {
     pub(super) key: KeyAlgorithm,
+    pub(super) algorithm: SignatureAlgorithm,
     pub(super) certificate: &'a Arc<Certificate>,
     pub(super) intermediates: &'a [Certificate],
     pub(super) ocsp_responses: Vec<Vec<u8>>,
@@ -80,7 +81,7 @@ impl Signing<'_> {
     ) -> Result<Blob, SignerError> {
         let unsigned = self.unsigned(signed)?;
         let value = sign(
-            self.key.message_signature(DIGEST),
+            self.algorithm,
             &unsigned.to_be_signed_digest(),
         )?;
         let value = self.for_xml(value)?;
@@ -93,7 +94,7 @@ impl Signing<'_> {
             intermediates: self.intermediates,
             ocsp_responses: &self.ocsp_responses,
             signing_time: self.at,
-            algorithm: self.key.message_signature(DIGEST).into(),
+            algorithm: self.algorithm.into(),
             signed,
         };
         builder.build().map_err(cannot_sign)
@@ -104,6 +105,7 @@ impl Signing<'_> {
         let field_bytes = match self.key {
             KeyAlgorithm::EcP256 => 32,
             KeyAlgorithm::EcP384 => 48,
+            KeyAlgorithm::EcP521 => 66,
             KeyAlgorithm::Rsa2048 | KeyAlgorithm::Rsa3072 | KeyAlgorithm::Rsa4096 => return Ok(value),
         };
         ecdsa_der_to_xml(&value, field_bytes).map_err(cannot_sign)

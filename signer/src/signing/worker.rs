@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use super::{
     job::{Job, MessageJob, RawJob},
-    message::{Signature, Signing},
+    message::{DIGEST, Signature, Signing},
 };
 use crate::{counters::Counters, server::ticket, token::Token};
 
@@ -28,12 +28,12 @@ pub struct Limits {
     pub timeout: Duration,
 }
 
-/// The queue of a key. Its thread starts with the first request, and ends when the worker is dropped and the queue is
-/// empty.
+/// The queue of a key. Its threads, as many as its token makes signatures at a time, start with the first request, and
+/// end when the worker is dropped and the queue is empty.
 #[derive(Debug)]
 pub struct Worker {
     context: Context,
-    thread: Mutex<Option<(flume::Sender<Job>, JoinHandle<()>)>>,
+    threads: Mutex<Option<(flume::Sender<Job>, Vec<JoinHandle<()>>)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl Worker {
                 counters,
                 limits,
             },
-            thread: Mutex::new(None),
+            threads: Mutex::new(None),
         }
     }
 
@@ -92,27 +92,30 @@ impl Worker {
     }
 
     fn queue(&self) -> std::io::Result<flume::Sender<Job>> {
-        let mut running = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((queue, _)) = &*running {
             return Ok(queue.clone());
         }
         let (queue, jobs) = flume::bounded(self.context.limits.max_queue);
-        let context = self.context.clone();
-        let name = format!("key-{}", context.key.get(..8).unwrap_or(&context.key));
-        let handle = thread::Builder::new()
-            .name(name)
-            .spawn(move || context.run(&jobs))?;
-        *running = Some((queue.clone(), handle));
+        let name = format!("key-{}", self.context.key.get(..8).unwrap_or(&self.context.key));
+        let start = |_| {
+            let (context, jobs) = (self.context.clone(), jobs.clone());
+            let thread = thread::Builder::new().name(name.clone());
+            thread.spawn(move || context.run(&jobs))
+        };
+        let handles: std::io::Result<Vec<_>> =
+            (0..self.context.token.parallel_signatures()).map(start).collect();
+        *running = Some((queue.clone(), handles?));
         Ok(queue)
     }
 
     /// Waits until everything in the queue is answered.
     pub fn finish(&self) {
-        let running = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some((queue, handle)) = running {
+        let running = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some((queue, handles)) = running {
             drop(queue);
             // A panic was reported by its own thread; its requests are answered by their tickets.
-            let _ = handle.join();
+            handles.into_iter().for_each(|handle| drop(handle.join()));
         }
     }
 }
@@ -184,6 +187,7 @@ impl Context {
         let at = OffsetDateTime::now_utc();
         let signing = Signing {
             key: self.algorithm,
+            algorithm: self.token.message_signature(self.algorithm, DIGEST),
             certificate: &certificate,
             intermediates,
             ocsp_responses,

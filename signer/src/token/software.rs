@@ -18,7 +18,7 @@ use signer_client::{KeyAlgorithm, KeyUsage, Pin, SignatureAlgorithm, SignerError
 
 use crate::{
     settings::{Settings, SoftwareTokenSettings},
-    token::{Token, TokenKey},
+    token::{Token, TokenKey, random_id},
 };
 
 use files::{FileError, KeyFile, TokenFile};
@@ -310,13 +310,6 @@ impl Token for SoftwareToken {
         };
         open.sign_digest(algorithm, digest)
     }
-}
-
-/// 40 hexadecimal digits, as key ids of the reference.
-fn random_id() -> Result<String, aws_lc_rs::error::Unspecified> {
-    let mut id = [0_u8; 20];
-    aws_lc_rs::rand::fill(&mut id)?;
-    Ok(id.iter().map(|byte| format!("{byte:02X}")).collect())
 }
 
 #[cfg(test)]

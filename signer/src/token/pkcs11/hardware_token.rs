@@ -1,0 +1,433 @@
+//! A hardware token.
+
+use std::{sync::Arc, thread, time::Duration};
+
+use cryptoki::{mechanism::Mechanism, session::UserType};
+use signer_client::{
+    DigestAlgorithm, HardwareInfo, KeyAlgorithm, KeyUsage, Pin, PinState, SignatureAlgorithm, SignerError,
+    TokenKind, TokenStatus,
+};
+
+use super::{
+    core::{Core, Seat, Seen, secret},
+    failure::{Failure, Remedy},
+    library::Library,
+    mechanism::Order,
+    objects,
+    pool::{Limits, Overdue, Pool},
+};
+use crate::token::{Token, TokenCertificate, TokenKey, random_id};
+
+/// Calls that may hang before the token counts as dead.
+const MAX_HANGING_CALLS: usize = 8;
+/// How long a login, a logout or a look at the token's contents may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long making a key may take: a smart card needs minutes for RSA of 4096 bits.
+const KEY_PATIENCE: Duration = Duration::from_secs(300);
+/// Longest label of a token (PKCS #11 3.2).
+const MAX_LABEL_BYTES: usize = 32;
+
+/// A token of a device. It stays what it is while it is away.
+#[derive(Debug)]
+pub(super) struct HardwareToken {
+    core: Arc<Core>,
+    name: String,
+    pool: Pool<Seat>,
+    /// Wakes who looks for tokens.
+    missing: flume::Sender<super::Wake>,
+}
+
+impl HardwareToken {
+    pub(super) fn new(
+        id: String,
+        library: Arc<Library>,
+        seen: &Seen,
+        missing: flume::Sender<super::Wake>,
+    ) -> Self {
+        let settings = library.settings();
+        let name = match seen.label.as_str() {
+            "" => format!("{}-{}", settings.name, seen.slot.id()),
+            label => format!("{}-{label}", settings.name),
+        };
+        let limits = Limits {
+            seats: settings.sessions,
+            hanging: MAX_HANGING_CALLS,
+        };
+        let pool = Pool::new(&name, limits);
+        let core = Arc::new(Core::new(id, library));
+        let token = Self {
+            core,
+            name,
+            pool,
+            missing,
+        };
+        token.appear(seen.clone());
+        token
+    }
+
+    /// It is in a slot.
+    pub(super) fn appear(&self, seen: Seen) {
+        let mut state = self.core.state();
+        state.slot = Some(seen.slot);
+        state.seen = Some(seen);
+    }
+
+    /// It is in no slot.
+    pub(super) fn vanish(&self) {
+        if self.core.state().slot.take().is_some() {
+            tracing::warn!(token = self.name, "the token is away");
+            self.core.forget_handles();
+        }
+    }
+
+    /// Whether its device should look for it: somebody was logged in, and it is away or behaves so.
+    pub(super) fn is_missed(&self) -> bool {
+        let state = self.core.state();
+        state.is_logged_in() && (state.slot.is_none() || self.core.is_suspect())
+    }
+
+    /// Whether it works for somebody now.
+    pub(super) fn is_in_use(&self) -> bool {
+        let state = self.core.state();
+        state.is_logged_in() && state.slot.is_some() && !self.core.is_suspect()
+    }
+
+    /// What changes when keys come or go, for comparison.
+    pub(super) fn summary(&self) -> (TokenStatus, Vec<String>, usize) {
+        let keys = self.keys().into_iter().map(|key| key.id).collect();
+        (self.status(), keys, self.core.state().contents.certificates.len())
+    }
+
+    /// Looks at what the token holds, or logs in with the PIN file, once.
+    pub(super) fn refresh(&self, pin: impl FnOnce(&str) -> Option<Pin>) {
+        let mut state = self.core.state();
+        if state.is_logged_in() {
+            drop(state);
+            if let Err(error) = self.call(PATIENCE, |core, seat| core.read_contents(seat)) {
+                tracing::warn!(token = self.name, code = error.fault_code(), %error, "the token cannot be read");
+            }
+            return;
+        }
+        let blank = state.seen.as_ref().is_none_or(|seen| seen.is_blank);
+        if blank || std::mem::replace(&mut state.pin_file_asked, true) {
+            return;
+        }
+        let pin_state = state.seen.as_ref().map(|seen| seen.pin);
+        drop(state);
+        let Some(pin) = pin(self.id()) else { return };
+        if matches!(pin_state, Some(PinState::FinalTry | PinState::Locked)) {
+            tracing::error!(
+                token = self.name,
+                "one more wrong PIN would lock the token, or it is locked: the PIN file is not used"
+            );
+            return;
+        }
+        match self.login(&pin) {
+            Ok(()) => tracing::info!(token = self.name, "logged in with the PIN file"),
+            Err(error) => {
+                tracing::error!(token = self.name, code = error.fault_code(), %error, "the PIN file");
+            }
+        }
+    }
+
+    /// A call by one of the seats.
+    fn call<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl FnOnce(&Core, &mut Seat) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, SignerError> {
+        self.call_or(patience, SignerError::CannotSign, work)
+    }
+
+    fn call_or<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        otherwise: impl FnOnce(String) -> SignerError,
+        work: impl FnOnce(&Core, &mut Seat) -> Result<T, Failure> + Send + 'static,
+    ) -> Result<T, SignerError> {
+        if self.core.state().slot.is_none() {
+            return Err(SignerError::TokenNotAvailable(self.id().to_owned()));
+        }
+        let core = Arc::clone(&self.core);
+        match self.pool.run(patience, move |seat| work(&core, seat)) {
+            Ok(result) => result.map_err(|failure| self.refused(failure, otherwise)),
+            Err(Overdue::TimedOut) => Err(SignerError::TimedOut),
+            Err(overdue) => {
+                tracing::error!(token = self.name, %overdue, "the token is not asked");
+                Err(SignerError::TokenNotAvailable(self.id().to_owned()))
+            }
+        }
+    }
+
+    fn refused(&self, failure: Failure, otherwise: impl FnOnce(String) -> SignerError) -> SignerError {
+        let id = || self.id().to_owned();
+        match (failure.remedy(), &failure) {
+            (Remedy::LookForToken, _) => {
+                tracing::warn!(token = self.name, %failure, "the token does not work; looking for it");
+                // Full: it is being looked for already.
+                let _ = self.missing.try_send(super::Wake::Look);
+                SignerError::TokenNotAvailable(id())
+            }
+            (_, Failure::NoPin) | (Remedy::Login, _) => SignerError::TokenNotActive(id()),
+            (_, Failure::NoKey) => SignerError::KeyNotAvailable(id()),
+            (Remedy::RightPin, failure) if failure.is(cryptoki::error::RvError::PinIncorrect) => {
+                SignerError::PinIncorrect
+            }
+            (Remedy::RightPin, failure) => SignerError::LoginFailed(failure.to_string()),
+            (_, failure) => otherwise(failure.to_string()),
+        }
+    }
+
+    fn check_writable(&self) -> Result<(), SignerError> {
+        if self.core.is_read_only() {
+            return Err(SignerError::TokenReadOnly(self.id().to_owned()));
+        }
+        Ok(())
+    }
+
+    fn check_pin(&self, pin: &Pin) -> Result<bool, SignerError> {
+        let state = self.core.state();
+        let Some(known) = &state.pin else { return Ok(false) };
+        // The token itself does not check a PIN while somebody is logged in.
+        aws_lc_rs::constant_time::verify_slices_are_equal(known.reveal().as_bytes(), pin.reveal().as_bytes())
+            .map(|()| true)
+            .map_err(|_| SignerError::PinIncorrect)
+    }
+}
+
+impl Token for HardwareToken {
+    fn id(&self) -> &str {
+        &self.core.id
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> TokenKind {
+        TokenKind::Pkcs11
+    }
+
+    fn batch_signing(&self) -> bool {
+        self.core.library.settings().batch_signing_enabled
+    }
+
+    fn parallel_signatures(&self) -> usize {
+        self.core.library.settings().sessions
+    }
+
+    fn message_signature(&self, key: KeyAlgorithm, digest: DigestAlgorithm) -> SignatureAlgorithm {
+        if key.is_rsa() && self.core.library.settings().pss {
+            SignatureAlgorithm::RsaPss(digest)
+        } else {
+            key.message_signature(digest)
+        }
+    }
+
+    fn status(&self) -> TokenStatus {
+        let state = self.core.state();
+        if state.slot.is_none() || self.pool.hanging() >= MAX_HANGING_CALLS {
+            TokenStatus::NotAvailable
+        } else if state.is_logged_in() {
+            TokenStatus::LoggedIn
+        } else if state.seen.as_ref().is_some_and(|seen| seen.is_blank) {
+            TokenStatus::NotInitialized
+        } else {
+            TokenStatus::LoggedOut
+        }
+    }
+
+    fn hardware(&self) -> Option<HardwareInfo> {
+        let settings = self.core.library.settings();
+        let read_only = self.core.is_read_only();
+        let hanging_calls = self.pool.hanging();
+        let state = self.core.state();
+        let seen = state.seen.as_ref()?;
+        Some(HardwareInfo {
+            device: settings.name.clone(),
+            slot: seen.slot.id(),
+            label: seen.label.clone(),
+            serial_number: seen.serial_number.clone(),
+            model: seen.model.clone(),
+            read_only,
+            pin: seen.pin,
+            sessions: settings.sessions,
+            hanging_calls,
+        })
+    }
+
+    fn initialize(&self, _: &Pin) -> Result<(), SignerError> {
+        if self.status() == TokenStatus::NotInitialized {
+            return Err(SignerError::InvalidRequest(
+                "a hardware token is initialised with the PIN of its security officer".to_owned(),
+            ));
+        }
+        Err(SignerError::TokenAlreadyInitialized(self.id().to_owned()))
+    }
+
+    fn initialize_hardware(&self, label: &str, officer_pin: &Pin, pin: &Pin) -> Result<(), SignerError> {
+        self.check_writable()?;
+        match self.status() {
+            TokenStatus::NotInitialized => {}
+            TokenStatus::NotAvailable => return Err(SignerError::TokenNotAvailable(self.id().to_owned())),
+            _ => return Err(SignerError::TokenAlreadyInitialized(self.id().to_owned())),
+        }
+        if label.is_empty() || label.len() > MAX_LABEL_BYTES {
+            return Err(SignerError::InvalidRequest("a label has 1 to 32 bytes".to_owned()));
+        }
+        let has_label = self.core.state().seen.as_ref().is_some_and(|seen| !seen.label.is_empty());
+        let (label, officer_pin, pin) = (label.to_owned(), officer_pin.clone(), pin.clone());
+        self.call_or(KEY_PATIENCE, SignerError::LoginFailed, move |core, seat| {
+            let slot = core.state().slot.ok_or(Failure::Away)?;
+            if !has_label {
+                *seat = Seat::default();
+                core.library
+                    .call(|library, _| Ok(library.init_token(slot, &secret(&officer_pin), &label)?))?;
+            }
+            core.in_session(seat, |open| {
+                open.session.login(UserType::So, Some(&secret(&officer_pin)))?;
+                let set = open.session.init_pin(&secret(&pin));
+                open.session.logout()?;
+                Ok(set?)
+            })
+        })
+    }
+
+    fn login(&self, pin: &Pin) -> Result<(), SignerError> {
+        if self.status() == TokenStatus::NotInitialized {
+            return Err(SignerError::TokenNotInitialized(self.id().to_owned()));
+        }
+        if self.check_pin(pin)? {
+            return Ok(());
+        }
+        let pin = pin.clone();
+        self.call_or(PATIENCE, SignerError::LoginFailed, move |core, seat| {
+            core.log_in(seat, &pin)
+        })
+    }
+
+    fn logout(&self) -> Result<(), SignerError> {
+        if self.core.state().slot.is_none() {
+            self.core.state().pin = None;
+            return Ok(());
+        }
+        self.call_or(PATIENCE, SignerError::LogoutFailed, Core::log_out)
+    }
+
+    fn change_pin(&self, old: &Pin, new: &Pin) -> Result<(), SignerError> {
+        self.check_writable()?;
+        let (old, new) = (old.clone(), new.clone());
+        self.call_or(PATIENCE, SignerError::PinPolicyFailure, move |core, seat| {
+            core.in_session(seat, |open| Ok(open.session.set_pin(&secret(&old), &secret(&new))?))?;
+            let mut state = core.state();
+            if state.is_logged_in() {
+                state.pin = Some(new);
+            }
+            Ok(())
+        })
+    }
+
+    fn keys(&self) -> Vec<TokenKey> {
+        self.core.state().contents.keys.clone()
+    }
+
+    fn certificates(&self) -> Vec<TokenCertificate> {
+        self.core.state().contents.certificates.clone()
+    }
+
+    fn generate_key(
+        &self,
+        label: &str,
+        algorithm: KeyAlgorithm,
+        usage: KeyUsage,
+    ) -> Result<TokenKey, SignerError> {
+        let failed = SignerError::FailedToGeneratePrivateKey;
+        self.check_writable()?;
+        let id = random_id().map_err(|error| failed(error.to_string()))?;
+        let (wanted, label) = (id.clone(), label.to_owned());
+        self.call_or(KEY_PATIENCE, failed, move |core, seat| {
+            let bytes = objects::id_bytes(&wanted)?;
+            let settings = core.library.settings();
+            let (public, private) = objects::templates(
+                (&bytes, &label, algorithm),
+                &settings.public_key,
+                &settings.private_key,
+            )?;
+            let mechanism = if algorithm.is_rsa() {
+                Mechanism::RsaPkcsKeyPairGen
+            } else {
+                Mechanism::EccKeyPairGen
+            };
+            core.logged_in(seat, |open| {
+                Ok(open.session.generate_key_pair(&mechanism, &public, &private)?)
+            })?;
+            core.read_contents(seat)
+        })?;
+        let mut state = self.core.state();
+        let made = state.contents.keys.iter_mut().find(|key| key.id == id);
+        let made = made.ok_or_else(|| {
+            SignerError::FailedToGeneratePrivateKey("the token does not show the new key".to_owned())
+        })?;
+        made.usage = usage;
+        Ok(made.clone())
+    }
+
+    fn delete_key(&self, id: &str) -> Result<(), SignerError> {
+        self.check_writable()?;
+        let wanted = id.to_owned();
+        self.call_or(PATIENCE, SignerError::FailedToDeleteKey, move |core, seat| {
+            let found = core.logged_in(seat, |open| objects::delete_key(&open.session, &wanted))?;
+            if !found {
+                tracing::warn!(key = wanted, token = core.id, "the key was not on the token");
+            }
+            core.forget_handles();
+            core.read_contents(seat)
+        })
+    }
+
+    fn delete_certificate(&self, der: &[u8]) -> Result<(), SignerError> {
+        let on_token = self.certificates().iter().any(|certificate| certificate.der == der);
+        if !on_token {
+            return Ok(());
+        }
+        self.check_writable()?;
+        let der = der.to_vec();
+        self.call_or(PATIENCE, SignerError::Internal, move |core, seat| {
+            core.logged_in(seat, |open| objects::delete_certificate(&open.session, &der))?;
+            core.read_contents(seat)
+        })
+    }
+
+    fn sign_digest(
+        &self,
+        key: &str,
+        algorithm: SignatureAlgorithm,
+        digest: &[u8],
+    ) -> Result<Vec<u8>, SignerError> {
+        let kind = {
+            let state = self.core.state();
+            let found = state.contents.keys.iter().find(|found| found.id == key);
+            found.map(|key| key.algorithm)
+        };
+        if self.status() == TokenStatus::LoggedOut {
+            return Err(SignerError::TokenNotActive(self.id().to_owned()));
+        }
+        let kind = kind.ok_or_else(|| SignerError::KeyNotAvailable(key.to_owned()))?;
+        let order = Arc::new(Order::of(kind, algorithm, digest)?);
+        let (wanted, asked) = (key.to_owned(), Arc::clone(&order));
+        let settings = self.core.library.settings();
+        let delay = settings.developer_sign_delay;
+        let value = self.call(settings.sign_timeout, move |core, seat| {
+            core.logged_in(seat, |open| {
+                let handle = open.private_key(&wanted)?;
+                thread::sleep(delay);
+                Ok(open.session.sign(&asked.mechanism(), handle, &asked.input)?)
+            })
+        });
+        let value = value.map_err(|error| match error {
+            SignerError::KeyNotAvailable(_) => SignerError::KeyNotAvailable(key.to_owned()),
+            other => other,
+        })?;
+        order.finish(value)
+    }
+}
