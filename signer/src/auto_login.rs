@@ -78,7 +78,9 @@ fn parse(text: &str, tokens: &[&str]) -> Vec<(String, Pin)> {
     let lines = lines.filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
     lines
         .map(|line| match line.split_once(':') {
-            Some((token, pin)) if tokens.contains(&token) || is_hardware(token) => (token.to_owned(), Pin::new(pin)),
+            Some((token, pin)) if tokens.contains(&token) || is_hardware(token) => {
+                (token.to_owned(), Pin::new(pin))
+            }
             _ => (SOFTWARE_TOKEN_ID.to_owned(), Pin::new(line)),
         })
         .collect()

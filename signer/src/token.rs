@@ -83,7 +83,9 @@ pub trait Token: Send + Sync + Debug {
     /// `TokenAlreadyInitialized`, `TokenReadOnly`, `TokenNotAvailable`, `PinIncorrect`, `LoginFailed`; `InvalidRequest`
     /// where there is no security officer.
     fn initialize_hardware(&self, _label: &str, _officer_pin: &Pin, _pin: &Pin) -> Result<(), SignerError> {
-        Err(SignerError::InvalidRequest("this is no hardware token".to_owned()))
+        Err(SignerError::InvalidRequest(
+            "this is no hardware token".to_owned(),
+        ))
     }
 
     /// Opens the keys.

@@ -70,7 +70,10 @@ pub(super) const TABLE: &[Parameter] = &[
         .read_by(&[Signer])
         .defined_in(JAVA)
         .means("how often hardware tokens are looked at; every 2 s while one is missed"),
-    unused("module-instance-provider", "PKCS #11 libraries are loaded as they are"),
+    unused(
+        "module-instance-provider",
+        "PKCS #11 libraries are loaded as they are",
+    ),
     unused("password-store-ipc-key-pathname", SOCKET),
     unused("soft-token-rsa-sign-mechanism", MECHANISM),
     unused("soft-token-ec-sign-mechanism", MECHANISM),

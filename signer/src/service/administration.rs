@@ -43,7 +43,8 @@ impl Service {
                 officer_pin,
                 pin,
             } => {
-                self.token(&token)?.initialize_hardware(&label, &officer_pin, &pin)?;
+                self.token(&token)?
+                    .initialize_hardware(&label, &officer_pin, &pin)?;
                 self.refresh_devices()
             }
             Request::RefreshDevices => self.refresh_devices(),

@@ -39,7 +39,11 @@ impl Tokens {
 
     /// Those that were seen since the start.
     pub(super) fn seen(&self) -> Vec<Arc<dyn Token>> {
-        self.software.iter().cloned().chain(self.devices.tokens()).collect()
+        self.software
+            .iter()
+            .cloned()
+            .chain(self.devices.tokens())
+            .collect()
     }
 
     /// Those that were seen, and those that have keys in the registry.
@@ -83,9 +87,12 @@ impl Tokens {
 impl Service {
     /// Makes the registry and the index know what tokens hold.
     pub(super) fn take_over_tokens(&self) {
-        for token in self.tokens.seen() {
-            self.adopt_keys(token.as_ref());
-        }
+        let seen = self.tokens.seen();
+        seen.iter().for_each(|token| self.adopt_keys(token.as_ref()));
+        let registry = self.registry.current();
+        let is_seen = |id: &str| seen.iter().any(|token| token.id() == id);
+        let unseen = registry.keys.values().any(|key| !is_seen(&key.token));
+        self.tokens.devices.expect(unseen);
         self.rebuild_index();
     }
 

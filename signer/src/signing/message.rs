@@ -80,10 +80,7 @@ impl Signing<'_> {
         sign: impl FnOnce(SignatureAlgorithm, &[u8]) -> Result<Vec<u8>, SignerError>,
     ) -> Result<Blob, SignerError> {
         let unsigned = self.unsigned(signed)?;
-        let value = sign(
-            self.algorithm,
-            &unsigned.to_be_signed_digest(),
-        )?;
+        let value = sign(self.algorithm, &unsigned.to_be_signed_digest())?;
         let value = self.for_xml(value)?;
         Ok(unsigned.finish(&value).map_err(cannot_sign)?.into())
     }

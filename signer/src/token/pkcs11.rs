@@ -26,7 +26,10 @@ mod pool;
 
 use std::{
     path::PathBuf,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -54,10 +57,21 @@ impl Wake {
     }
 }
 
+/// Whether the registry has keys of tokens that nobody has seen yet.
+#[derive(Clone, Debug, Default)]
+struct Expected(Arc<AtomicBool>);
+
+impl Expected {
+    fn is_empty(&self) -> bool {
+        !self.0.load(Ordering::Acquire)
+    }
+}
+
 /// Every device.
 #[derive(Debug, Default)]
 pub struct Devices {
     list: Vec<Arc<Device>>,
+    expected: Expected,
 }
 
 impl Devices {
@@ -72,11 +86,16 @@ impl Devices {
         pin_file: Option<PathBuf>,
         changed: impl Fn() + Clone + Send + Sync + 'static,
     ) -> std::io::Result<Self> {
+        let expected = Expected::default();
         let start = |settings: &device_file::DeviceSettings| {
-            Device::start(settings.clone(), (interval, pin_file.clone()), Box::new(changed.clone()))
+            let manner = (interval, pin_file.clone(), expected.clone());
+            Device::start(settings.clone(), manner, Box::new(changed.clone()))
         };
         let list: Result<Vec<_>, _> = file.devices.iter().map(start).collect();
-        Ok(Self { list: list? })
+        Ok(Self {
+            list: list?,
+            expected,
+        })
     }
 
     /// Every token that was seen since the start.
@@ -84,6 +103,11 @@ impl Devices {
     pub fn tokens(&self) -> Vec<Arc<dyn Token>> {
         let tokens = self.list.iter().flat_map(|device| device.tokens());
         tokens.map(|token| token as Arc<dyn Token>).collect()
+    }
+
+    /// Whether there are tokens with keys that were not seen yet, so that they are looked for.
+    pub fn expect(&self, are_there: bool) {
+        self.expected.0.store(are_there, Ordering::Release);
     }
 
     /// Every device.

@@ -42,7 +42,11 @@ impl Signer {
 
     /// A fresh signer with further settings.
     pub(crate) fn start(settings: &str) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap(), settings)
+    }
+
+    /// The same in a folder that has further files.
+    pub(crate) fn start_in(directory: TempDir, settings: &str) -> Self {
         let settings = format!(
             "[kiirtee]\nsigner-socket = '{0}/signer.sock'\nstate-directory = '{0}/state'\n\
              kdf-memory = 19456\nkdf-passes = 2\n{settings}\n",
@@ -73,6 +77,8 @@ impl Signer {
             .arg("--config")
             .arg(directory.path().join("signer.toml"));
         command.stderr(Stdio::piped()).env("RUST_LOG", "warn");
+        // Read by SoftHSM only.
+        command.env("SOFTHSM2_CONF", directory.path().join("softhsm2.conf"));
         command
     }
 
@@ -160,13 +166,23 @@ impl Ca {
     }
 }
 
-/// A key with a registered certificate.
+/// A key of the software token with a registered certificate.
 pub(crate) fn certified_key(
     client: &Client,
     algorithm: KeyAlgorithm,
     usage: KeyUsage,
 ) -> (KeyInfo, CertificateInfo) {
-    let key = client.generate_key("0", "test", algorithm, usage).unwrap();
+    certified_key_on("0", client, algorithm, usage)
+}
+
+/// A key of a token with a registered certificate.
+pub(crate) fn certified_key_on(
+    token: &str,
+    client: &Client,
+    algorithm: KeyAlgorithm,
+    usage: KeyUsage,
+) -> (KeyInfo, CertificateInfo) {
+    let key = client.generate_key(token, "test", algorithm, usage).unwrap();
     let csr = client
         .generate_csr(&key.id, subject("70000000"), None, CsrFormat::Der)
         .unwrap();

@@ -12,3 +12,6 @@ mod hostile;
 mod keys;
 mod lifecycle;
 mod signing;
+mod softhsm;
+mod softhsm_faults;
+mod softhsm_keys;

@@ -16,7 +16,7 @@ use signer_client::{
 use crate::harness::{Signer, certified_key};
 
 /// A message of so many parts, unlike any other of the test.
-fn message(certificate: CertificateSha256, number: usize, parts: usize) -> SignMessage {
+pub(crate) fn message(certificate: CertificateSha256, number: usize, parts: usize) -> SignMessage {
     let part = |index: usize| {
         let name = if index == 0 {
             file_name::MESSAGE.to_owned()
@@ -47,7 +47,7 @@ fn received(message: &SignMessage) -> Vec<PartDigest> {
 }
 
 /// Verifies the signature value, every reference, and the way from the message to the signature.
-fn verify(message: &SignMessage, signed: &SignedMessage) {
+pub(crate) fn verify(message: &SignMessage, signed: &SignedMessage) {
     let document = SignatureDocument::parse(&signed.signature_xml).unwrap();
     let certificate = document.certificate();
     certificate

@@ -182,12 +182,7 @@ impl Core {
         self.forget_handles();
     }
 
-    fn opened<'a>(
-        &self,
-        seat: &'a mut Seat,
-        library: &Pkcs11,
-        epoch: u64,
-    ) -> Result<&'a mut Open, Failure> {
+    fn opened<'a>(&self, seat: &'a mut Seat, library: &Pkcs11, epoch: u64) -> Result<&'a mut Open, Failure> {
         let slot = self.state().slot.ok_or(Failure::Away)?;
         let generation = self.generation.load(Ordering::Acquire);
         let fits = |open: &Open| open.epoch == epoch && open.slot == slot;

@@ -2,8 +2,8 @@
 //!
 //! A round reads the slots, notices tokens that came or went, logs in with the PIN file, and reads what tokens hold.
 //! Most libraries notice new tokens only when they are initialised, so if a token is missed, or there is none at all,
-//! the library is initialised again (as in the reference): at once where nobody else works with it, else at most once
-//! an interval, for the sessions of the other tokens end with it and must be opened again.
+//! the library is initialised again (as in the reference): soon where nobody else works with it, else at most once an
+//! interval, and ever more rarely if it is of no use, for the sessions of the other tokens end with it.
 
 use std::{
     path::PathBuf,
@@ -16,11 +16,7 @@ use cryptoki::slot::TokenInfo;
 use signer_client::{DeviceInfo, Pin, PinState, SlotInfo};
 
 use super::{
-    Wake,
-    core::Seen,
-    device_file::DeviceSettings,
-    failure::Failure,
-    hardware_token::HardwareToken,
+    Expected, Wake, core::Seen, device_file::DeviceSettings, failure::Failure, hardware_token::HardwareToken,
     library::Library,
 };
 use crate::{auto_login, token::Token};
@@ -32,11 +28,22 @@ const RELOAD_PATIENCE: Duration = Duration::from_secs(5);
 /// A round that takes longer counts as hanging.
 const ROUND_PATIENCE: Duration = Duration::from_secs(60);
 
+/// The longest pause between two initialisations that were of no use to others.
+const MAX_RELOAD_PAUSE: Duration = Duration::from_secs(900);
+
+/// When the library was initialised again, and how often in vain.
+#[derive(Debug, Default)]
+struct Reloads {
+    last: Option<Instant>,
+    in_vain: u32,
+}
+
 /// A device.
 pub(super) struct Device {
     library: Arc<Library>,
     interval: Duration,
     pin_file: Option<PathBuf>,
+    expected: Expected,
     tokens: Mutex<Vec<Arc<HardwareToken>>>,
     shown: Mutex<Shown>,
     wake: flume::Sender<Wake>,
@@ -63,7 +70,7 @@ impl Device {
     /// Starts to look after a device.
     pub(super) fn start(
         settings: DeviceSettings,
-        (interval, pin_file): (Duration, Option<PathBuf>),
+        (interval, pin_file, expected): (Duration, Option<PathBuf>, Expected),
         changed: Box<dyn Fn() + Send + Sync>,
     ) -> std::io::Result<Arc<Self>> {
         if !settings.developer_sign_delay.is_zero() {
@@ -79,6 +86,7 @@ impl Device {
             library: Arc::new(Library::new(settings)),
             interval,
             pin_file,
+            expected,
             tokens: Mutex::default(),
             shown: Mutex::new(Shown {
                 problem: Some("it was not looked at yet".to_owned()),
@@ -106,7 +114,9 @@ impl Device {
     pub(super) fn describe(&self) -> DeviceInfo {
         let settings = self.library.settings();
         let shown = self.shown();
-        let hangs = shown.round_since.is_some_and(|since| since.elapsed() > ROUND_PATIENCE);
+        let hangs = shown
+            .round_since
+            .is_some_and(|since| since.elapsed() > ROUND_PATIENCE);
         DeviceInfo {
             name: settings.name.clone(),
             library: settings.library.display().to_string(),
@@ -128,37 +138,55 @@ impl Device {
     }
 
     fn watch(self: Arc<Self>, woken: &flume::Receiver<Wake>) {
-        let mut reloaded = None;
+        let mut reloads = Reloads::default();
         let mut asked: Vec<flume::Sender<()>> = Vec::new();
         loop {
             self.shown().round_since = Some(Instant::now());
-            self.round(&mut reloaded);
+            self.round(&mut reloads);
             self.shown().round_since = None;
             for over in asked.drain(..) {
                 let _ = over.send(());
             }
-            let pause = if self.is_fine() { self.interval } else { RETRY.min(self.interval) };
+            let pause = if self.is_fine() {
+                self.interval
+            } else {
+                RETRY.min(self.interval)
+            };
             let Ok(first) = woken.recv_timeout(pause).or_else(|error| match error {
                 flume::RecvTimeoutError::Timeout => Ok(Wake::Look),
                 flume::RecvTimeoutError::Disconnected => Err(()),
             }) else {
                 return;
             };
-            asked.extend(std::iter::once(first).chain(woken.try_iter()).filter_map(Wake::teller));
+            asked.extend(
+                std::iter::once(first)
+                    .chain(woken.try_iter())
+                    .filter_map(Wake::teller),
+            );
         }
     }
 
     fn is_fine(&self) -> bool {
-        self.shown().problem.is_none() && !self.tokens().iter().any(|token| token.is_missed())
+        let missed = self.tokens().iter().any(|token| token.is_missed());
+        self.shown().problem.is_none() && !missed && self.expected.is_empty()
     }
 
-    fn round(&self, reloaded: &mut Option<Instant>) {
+    fn round(&self, reloads: &mut Reloads) {
         let before = self.summary();
         let mut read = self.library.load().and_then(|()| self.read_slots());
-        if self.wants_reload(&read) && self.may_reload(*reloaded) {
-            *reloaded = Some(Instant::now());
-            tracing::info!(device = self.library.settings().name, "initialising the library again");
-            read = self.library.reload(RELOAD_PATIENCE).and_then(|()| self.read_slots());
+        if !self.wants_reload(&read) {
+            reloads.in_vain = 0;
+        } else if self.may_reload(reloads) {
+            reloads.last = Some(Instant::now());
+            reloads.in_vain += 1;
+            tracing::info!(
+                device = self.library.settings().name,
+                "initialising the library again"
+            );
+            read = self
+                .library
+                .reload(RELOAD_PATIENCE)
+                .and_then(|()| self.read_slots());
         }
         self.take_note(read);
         for token in self.tokens() {
@@ -173,20 +201,28 @@ impl Device {
 
     fn summary(&self) -> Vec<(String, impl PartialEq + use<>)> {
         let tokens = self.tokens();
-        tokens.iter().map(|token| (token.id().to_owned(), token.summary())).collect()
+        tokens
+            .iter()
+            .map(|token| (token.id().to_owned(), token.summary()))
+            .collect()
     }
 
     fn wants_reload(&self, read: &Result<Vec<(String, Seen)>, Failure>) -> bool {
         let Ok(read) = read else { return true };
         let is_read = |token: &HardwareToken| read.iter().any(|(id, _)| id == token.id());
         let missed = |token: &Arc<HardwareToken>| token.is_missed() || (token.is_in_use() && !is_read(token));
-        read.is_empty() || self.tokens().iter().any(missed)
+        read.is_empty() || !self.expected.is_empty() || self.tokens().iter().any(missed)
     }
 
-    fn may_reload(&self, last: Option<Instant>) -> bool {
+    fn may_reload(&self, reloads: &Reloads) -> bool {
         let others_work = self.tokens().iter().any(|token| token.is_in_use());
-        let pause = if others_work { self.interval } else { RETRY.min(self.interval) };
-        last.is_none_or(|last| last.elapsed() >= pause)
+        let pause = if others_work {
+            let doubled = 2_u32.saturating_pow(reloads.in_vain.min(16));
+            self.interval.saturating_mul(doubled).min(MAX_RELOAD_PAUSE)
+        } else {
+            RETRY.min(self.interval)
+        };
+        reloads.last.is_none_or(|last| last.elapsed() >= pause)
     }
 
     fn read_slots(&self) -> Result<Vec<(String, Seen)>, Failure> {
@@ -224,8 +260,16 @@ impl Device {
         let mut shown = self.shown();
         if problem != shown.problem {
             match &problem {
-                Some(problem) => tracing::error!(device = self.library.settings().name, problem, "the device does not work"),
-                None => tracing::info!(device = self.library.settings().name, slots = read.len(), "the device works"),
+                Some(problem) => tracing::error!(
+                    device = self.library.settings().name,
+                    problem,
+                    "the device does not work"
+                ),
+                None => tracing::info!(
+                    device = self.library.settings().name,
+                    slots = read.len(),
+                    "the device works"
+                ),
             }
         }
         shown.problem = problem;
@@ -253,7 +297,12 @@ impl Device {
             match tokens.iter().find(|token| token.id() == id) {
                 Some(token) => token.appear(seen),
                 None => {
-                    tracing::info!(token = id, label = seen.label, slot = seen.slot.id(), "a token was found");
+                    tracing::info!(
+                        token = id,
+                        label = seen.label,
+                        slot = seen.slot.id(),
+                        "a token was found"
+                    );
                     let token = HardwareToken::new(id, Arc::clone(&self.library), &seen, self.wake.clone());
                     tokens.push(Arc::new(token));
                 }
@@ -289,7 +338,9 @@ fn seen(slot: cryptoki::slot::Slot, info: &TokenInfo) -> Seen {
         slot,
         label: info.label().trim().to_owned(),
         serial_number: info.serial_number().trim().to_owned(),
-        model: format!("{} {}", info.manufacturer_id().trim(), info.model().trim()).trim().to_owned(),
+        model: format!("{} {}", info.manufacturer_id().trim(), info.model().trim())
+            .trim()
+            .to_owned(),
         is_blank: !info.token_initialized() || pin == PinState::NotSet,
         is_write_protected: info.write_protected(),
         pin,

@@ -145,7 +145,10 @@ impl<T: std::str::FromStr> List<T> {
                 .split(',')
                 .map(str::trim)
                 .filter(|item| !item.is_empty())
-                .map(|item| item.parse().map_err(|_| format!("{item} is not what is expected here")))
+                .map(|item| {
+                    item.parse()
+                        .map_err(|_| format!("{item} is not what is expected here"))
+                })
                 .collect(),
         }
     }
@@ -254,7 +257,9 @@ fn read_section(table: toml::Table) -> Result<Section, String> {
         .into_iter()
         .map(|(key, value)| (key.replace('-', "_"), value))
         .collect();
-    table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    table
+        .try_into()
+        .map_err(|error: toml::de::Error| error.message().to_owned())
 }
 
 impl DeviceSettings {
@@ -277,7 +282,10 @@ impl DeviceSettings {
                 .filter(|format| !format.trim().is_empty())
                 .unwrap_or_else(|| TOKEN_ID_FORMAT.to_owned()),
             pss: is_pss(&section)?,
-            slot_ids: section.slot_ids.clone().map_or_else(|| Ok(Vec::new()), List::items)?,
+            slot_ids: section
+                .slot_ids
+                .clone()
+                .map_or_else(|| Ok(Vec::new()), List::items)?,
             public_key: public_key(&section)?,
             private_key: private_key(&section)?,
             sessions: section.sessions.unwrap_or(1),
@@ -290,7 +298,10 @@ impl DeviceSettings {
 
     fn check(&self) -> Result<(), String> {
         if !(1..=MAX_SESSIONS).contains(&self.sessions) {
-            return Err(format!("sessions is {}: expected 1 to {MAX_SESSIONS}", self.sessions));
+            return Err(format!(
+                "sessions is {}: expected 1 to {MAX_SESSIONS}",
+                self.sessions
+            ));
         }
         if !(1..=MAX_SIGN_TIMEOUT_SECONDS).contains(&self.sign_timeout.as_secs()) {
             return Err(format!(
@@ -302,7 +313,9 @@ impl DeviceSettings {
             return Err("sessions is over 1, but with sign_verify_pin a logout ends them all".to_owned());
         }
         if self.sessions > 1 && !self.os_locking_ok {
-            return Err("sessions is over 1, but without os_locking_ok there is one call at a time".to_owned());
+            return Err(
+                "sessions is over 1, but without os_locking_ok there is one call at a time".to_owned(),
+            );
         }
         Ok(())
     }
@@ -320,10 +333,17 @@ impl DeviceSettings {
 }
 
 fn is_pss(section: &Section) -> Result<bool, String> {
-    if let Some(other) = section.ec_sign_mechanism.as_deref().filter(|name| *name != "CKM_ECDSA") {
+    if let Some(other) = section
+        .ec_sign_mechanism
+        .as_deref()
+        .filter(|name| *name != "CKM_ECDSA")
+    {
         return Err(format!("ec_sign_mechanism is {other}: expected CKM_ECDSA"));
     }
-    let rsa = section.rsa_sign_mechanism.as_deref().or(section.sign_mechanism.as_deref());
+    let rsa = section
+        .rsa_sign_mechanism
+        .as_deref()
+        .or(section.sign_mechanism.as_deref());
     match rsa.map(str::trim) {
         None | Some("" | "CKM_RSA_PKCS") => Ok(false),
         Some("CKM_RSA_PKCS_PSS") => Ok(true),
@@ -420,15 +440,27 @@ mod tests {
 
     #[test]
     fn a_library_is_enough_and_dashes_do_as_well_as_underscores() {
-        let file = read("[a]\nlibrary = 'a.so'\n[b]\nlibrary = 'b.so'\nslot-ids = [3]\nsign-timeout = 5\n").unwrap();
+        let file =
+            read("[a]\nlibrary = 'a.so'\n[b]\nlibrary = 'b.so'\nslot-ids = [3]\nsign-timeout = 5\n").unwrap();
         let [a, b] = file.devices.as_slice() else {
             panic!("{file:?}")
         };
         assert!(file.software_token && a.os_locking_ok && a.batch_signing_enabled && !a.pss);
         assert_eq!((a.sessions, a.sign_timeout), (1, Duration::from_secs(20)));
-        assert_eq!((a.public_key.encrypt, a.private_key.sensitive), (Some(true), Some(true)));
-        assert_eq!((b.slot_ids.as_slice(), b.sign_timeout), ([3].as_slice(), Duration::from_secs(5)));
-        assert!(DeviceFile::read(Path::new("/nonexistent/devices.toml")).unwrap().devices.is_empty());
+        assert_eq!(
+            (a.public_key.encrypt, a.private_key.sensitive),
+            (Some(true), Some(true))
+        );
+        assert_eq!(
+            (b.slot_ids.as_slice(), b.sign_timeout),
+            ([3].as_slice(), Duration::from_secs(5))
+        );
+        assert!(
+            DeviceFile::read(Path::new("/nonexistent/devices.toml"))
+                .unwrap()
+                .devices
+                .is_empty()
+        );
     }
 
     #[test]
@@ -436,17 +468,41 @@ mod tests {
         for (text, said) in [
             ("library = 'a.so'", "expected a map"),
             ("[a]\n", "[a]: library is missing"),
-            ("[a]\nlibrary = 'a.so'\nlibary = 'b'", "unknown field `libary`, expected one of"),
+            (
+                "[a]\nlibrary = 'a.so'\nlibary = 'b'",
+                "unknown field `libary`, expected one of",
+            ),
             ("[a]\nlibrary = 'a.so'\nread_only = 'yes'", "expected a boolean"),
-            ("[a]\nlibrary = 'a.so'\nsign_mechanism = 'CKM_MD5'", "expected CKM_RSA_PKCS or"),
-            ("[a]\nlibrary = 'a.so'\nec_sign_mechanism = 'CKM_RSA_PKCS'", "expected CKM_ECDSA"),
-            ("[a]\nlibrary = 'a.so'\nslot_ids = '1, two'", "two is not what is expected"),
-            ("[a]\nlibrary = 'a.so'\npub_key_attribute_allowed_mechanisms = 'CKM_RC4'", "CKM_RC4"),
+            (
+                "[a]\nlibrary = 'a.so'\nsign_mechanism = 'CKM_MD5'",
+                "expected CKM_RSA_PKCS or",
+            ),
+            (
+                "[a]\nlibrary = 'a.so'\nec_sign_mechanism = 'CKM_RSA_PKCS'",
+                "expected CKM_ECDSA",
+            ),
+            (
+                "[a]\nlibrary = 'a.so'\nslot_ids = '1, two'",
+                "two is not what is expected",
+            ),
+            (
+                "[a]\nlibrary = 'a.so'\npub_key_attribute_allowed_mechanisms = 'CKM_RC4'",
+                "CKM_RC4",
+            ),
             ("[a]\nlibrary = 'a.so'\nsessions = 0", "expected 1 to 64"),
-            ("[a]\nlibrary = 'a.so'\nsessions = 2\nsign_verify_pin = true", "ends them all"),
-            ("[a]\nlibrary = 'a.so'\nsessions = 2\nos_locking_ok = false", "one call at a time"),
+            (
+                "[a]\nlibrary = 'a.so'\nsessions = 2\nsign_verify_pin = true",
+                "ends them all",
+            ),
+            (
+                "[a]\nlibrary = 'a.so'\nsessions = 2\nos_locking_ok = false",
+                "one call at a time",
+            ),
             ("[a]\nlibrary = 'a.so'\nsign_timeout = 0", "expected 1 to 600 s"),
-            ("[a]\nlibrary = 'a.so'\n[b]\nlibrary = 'a.so'", "[b]: has the library of [a]"),
+            (
+                "[a]\nlibrary = 'a.so'\n[b]\nlibrary = 'a.so'",
+                "[b]: has the library of [a]",
+            ),
         ] {
             let error = read(text).unwrap_err();
             assert!(error.contains(said), "{text}: {error}");

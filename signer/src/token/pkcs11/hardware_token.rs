@@ -273,9 +273,16 @@ impl Token for HardwareToken {
             _ => return Err(SignerError::TokenAlreadyInitialized(self.id().to_owned())),
         }
         if label.is_empty() || label.len() > MAX_LABEL_BYTES {
-            return Err(SignerError::InvalidRequest("a label has 1 to 32 bytes".to_owned()));
+            return Err(SignerError::InvalidRequest(
+                "a label has 1 to 32 bytes".to_owned(),
+            ));
         }
-        let has_label = self.core.state().seen.as_ref().is_some_and(|seen| !seen.label.is_empty());
+        let has_label = self
+            .core
+            .state()
+            .seen
+            .as_ref()
+            .is_some_and(|seen| !seen.label.is_empty());
         let (label, officer_pin, pin) = (label.to_owned(), officer_pin.clone(), pin.clone());
         self.call_or(KEY_PATIENCE, SignerError::LoginFailed, move |core, seat| {
             let slot = core.state().slot.ok_or(Failure::Away)?;
@@ -318,7 +325,9 @@ impl Token for HardwareToken {
         self.check_writable()?;
         let (old, new) = (old.clone(), new.clone());
         self.call_or(PATIENCE, SignerError::PinPolicyFailure, move |core, seat| {
-            core.in_session(seat, |open| Ok(open.session.set_pin(&secret(&old), &secret(&new))?))?;
+            core.in_session(seat, |open| {
+                Ok(open.session.set_pin(&secret(&old), &secret(&new))?)
+            })?;
             let mut state = core.state();
             if state.is_logged_in() {
                 state.pin = Some(new);
@@ -386,7 +395,10 @@ impl Token for HardwareToken {
     }
 
     fn delete_certificate(&self, der: &[u8]) -> Result<(), SignerError> {
-        let on_token = self.certificates().iter().any(|certificate| certificate.der == der);
+        let on_token = self
+            .certificates()
+            .iter()
+            .any(|certificate| certificate.der == der);
         if !on_token {
             return Ok(());
         }

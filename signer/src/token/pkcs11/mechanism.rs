@@ -30,11 +30,9 @@ impl Order {
     ) -> Result<Self, SignerError> {
         let unsupported = || SignerError::UnsupportedSignAlgorithm(format!("{algorithm:?} with {key:?}"));
         let (pss, input, half) = match (algorithm, curve_bytes(key)) {
-            (SignatureAlgorithm::RsaPkcs1(name), None) if !is_weak(name) => (
-                None,
-                digest::DigestAlgorithm::from(name).info(digest),
-                None,
-            ),
+            (SignatureAlgorithm::RsaPkcs1(name), None) if !is_weak(name) => {
+                (None, digest::DigestAlgorithm::from(name).info(digest), None)
+            }
             (SignatureAlgorithm::RsaPss(name), None) => {
                 let parameters = pss(name).ok_or_else(unsupported)?;
                 (Some(parameters), digest.to_vec(), None)

@@ -46,7 +46,10 @@ pub(super) fn id_bytes(id: &str) -> Result<Vec<u8>, Failure> {
 
 /// The handle of a private key.
 pub(super) fn private_key(session: &Session, id: &str) -> Result<ObjectHandle, Failure> {
-    let template = [Attribute::Class(ObjectClass::PRIVATE_KEY), Attribute::Id(id_bytes(id)?)];
+    let template = [
+        Attribute::Class(ObjectClass::PRIVATE_KEY),
+        Attribute::Id(id_bytes(id)?),
+    ];
     let mut found = session.iter_objects(&template)?;
     found.next().ok_or(Failure::NoKey)?.map_err(Failure::from)
 }
@@ -95,7 +98,10 @@ fn read_key(
     private: Told,
     certificate: Option<&Certificate>,
 ) -> Result<Option<TokenKey>, Failure> {
-    let template = [Attribute::Class(ObjectClass::PUBLIC_KEY), Attribute::Id(id_bytes(id)?)];
+    let template = [
+        Attribute::Class(ObjectClass::PUBLIC_KEY),
+        Attribute::Id(id_bytes(id)?),
+    ];
     let public = match find(session, &template)?.first() {
         Some(handle) => Told::by(session, *handle)?,
         None => Told::default(),
@@ -105,7 +111,9 @@ fn read_key(
         .spki()
         .or_else(|| certificate.map(|certificate| certificate.spki_der().to_vec()))
         .or_else(|| private.spki());
-    let Some((public_key, algorithm)) = spki.and_then(|spki| Some((algorithm_of(&spki)?, spki))).map(|(a, s)| (s, a))
+    let Some((public_key, algorithm)) = spki
+        .and_then(|spki| Some((algorithm_of(&spki)?, spki)))
+        .map(|(a, s)| (s, a))
     else {
         return Ok(None);
     };
@@ -180,7 +188,10 @@ impl Told {
     fn spki(&self) -> Option<Vec<u8>> {
         let some = |bytes: &Option<Vec<u8>>| bytes.clone().filter(|bytes| !bytes.is_empty());
         if self.kind == Some(KeyType::RSA) {
-            Some(public_key::rsa_spki(&some(&self.modulus)?, &some(&self.exponent)?))
+            Some(public_key::rsa_spki(
+                &some(&self.modulus)?,
+                &some(&self.exponent)?,
+            ))
         } else {
             Some(public_key::ec_spki(&some(&self.curve)?, &some(&self.point)?))
         }
@@ -216,7 +227,11 @@ fn read_certificates(session: &Session) -> Result<Vec<TokenCertificate>, Failure
 pub(super) fn delete_key(session: &Session, id: &str) -> Result<bool, Failure> {
     let bytes = id_bytes(id)?;
     let mut found = false;
-    for class in [ObjectClass::PRIVATE_KEY, ObjectClass::PUBLIC_KEY, ObjectClass::CERTIFICATE] {
+    for class in [
+        ObjectClass::PRIVATE_KEY,
+        ObjectClass::PUBLIC_KEY,
+        ObjectClass::CERTIFICATE,
+    ] {
         for handle in find(session, &[Attribute::Class(class), Attribute::Id(bytes.clone())])? {
             session.destroy_object(handle)?;
             found |= class == ObjectClass::PRIVATE_KEY;

@@ -320,10 +320,7 @@ mod tests {
             move || pool.run(LONG, move |_| released.recv().is_ok())
         });
         wait_until(|| pool.shared.count().seats == 1 && pool.tasks.is_empty());
-        assert_eq!(
-            pool.run(SHORT, |seat| *seat = 99),
-            Err(Overdue::TimedOut)
-        );
+        assert_eq!(pool.run(SHORT, |seat| *seat = 99), Err(Overdue::TimedOut));
         drop(release);
         busy.join().unwrap().unwrap();
         assert_eq!(pool.run(LONG, |seat| *seat), Ok(0));
