@@ -26,6 +26,7 @@ pub mod security_server;
 pub mod service;
 pub mod services;
 pub mod signer;
+pub mod softhsm;
 pub mod status;
 pub mod trust;
 pub mod up;
@@ -49,6 +50,7 @@ Examples:
   kiirtee sandbox up --dir /tmp/instance
   kiirtee sandbox up --dir /tmp/other --net 127.0.43      (beside the first)
   kiirtee sandbox up --dir /tmp/finland --preset fi        (as a server of a country is packaged)
+  kiirtee sandbox up --dir /tmp/hsm --token softhsm        (keys in SoftHSM 2, through PKCS #11)
   kiirtee sandbox status --dir /tmp/instance
   curl -H 'X-Road-Client: SANDBOX/ORG/1001/client' \\
       http://127.0.42.10:8080/r1/SANDBOX/ORG/2002/provider/echo/hello
@@ -76,6 +78,15 @@ enum Command {
         /// National set of values for the security servers' settings: ee, fi, is or fo
         #[arg(long)]
         preset: Option<Preset>,
+        /// Where the security servers' keys are: in the software token, or in SoftHSM 2 through PKCS #11
+        #[arg(long, value_enum, default_value_t = Token::Software)]
+        token: Token,
+        /// Milliseconds by which each signature of a SoftHSM token takes longer, for load tests
+        #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(0..=60_000))]
+        token_delay: u64,
+        /// Signatures that a SoftHSM token makes at a time
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+        token_sessions: u8,
         /// How many security servers the provider has, with the same services on each
         #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=3))]
         provider_servers: u8,
@@ -123,6 +134,15 @@ impl SigningKeys {
     }
 }
 
+/// Where keys are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Token {
+    /// In encrypted files.
+    Software,
+    /// In a hardware token, as far as software can be one.
+    Softhsm,
+}
+
 /// The folder of a sandbox.
 #[derive(Debug, Args)]
 pub struct Folder {
@@ -141,13 +161,21 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             folder,
             net,
             preset,
+            token,
+            token_delay,
+            token_sessions,
             provider_servers,
             signing_keys,
         } => {
+            let manner = softhsm::Manner {
+                delay: token_delay,
+                sessions: token_sessions.into(),
+            };
             let provider_servers = provider_servers.into();
             let shape = up::Shape {
                 net,
                 preset,
+                softhsm: (token == Token::Softhsm).then_some(manner),
                 provider_servers,
                 signing_keys: signing_keys.choice(),
             };

@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 
 use crate::http::{Body, Handler, HttpError, Request, Responder, ResponseHead};
 use crate::process::Process;
+use crate::settings::Settings;
 use crate::snapshot::Snapshot;
 
 pub use health_check::HealthCheck;
@@ -164,7 +165,7 @@ impl Health {
             .valid_globalconf(now)
             .map(drop)
             .map_err(|error| error.to_string());
-        let checks = vec![
+        let mut checks = vec![
             Check::of("global_configuration", valid),
             Check::of("server_configuration", server_configuration(&snapshot)),
             Check::of("signer", signer(process)),
@@ -172,6 +173,9 @@ impl Health {
             Check::of("signing_keys", signing_keys(&snapshot, now)),
             time_stamping(process, now),
         ];
+        if process.settings.proxy.hsm_health_check_enabled {
+            checks.push(Check::of("hsm", devices(&process.settings, &snapshot)));
+        }
         let status = if checks.iter().all(|check| check.ok) {
             "ok"
         } else {
@@ -213,6 +217,14 @@ fn signer(process: &Process) -> Result<(), String> {
     connected
         .then_some(())
         .ok_or_else(|| "there is no connection with the signer".to_owned())
+}
+
+/// Whether every device of the signer works; asked for with `hsm-health-check-enabled`.
+fn devices(settings: &Settings, snapshot: &Snapshot) -> Result<(), String> {
+    if !settings.proxy.hsm_health_check_enabled || snapshot.device_problems.is_empty() {
+        return Ok(());
+    }
+    Err(snapshot.device_problems.join("; "))
 }
 
 fn authentication_key(snapshot: &Snapshot, now: OffsetDateTime) -> Result<(), String> {

@@ -33,6 +33,8 @@ pub struct Snapshot {
     pub server: Arc<server_configuration::Snapshot>,
     /// Keys and certificates that can be used now.
     pub keys: Arc<Keys>,
+    /// Devices of the signer that do not work, and why.
+    pub device_problems: Vec<String>,
     /// TLS with those keys.
     pub tls: tls::TlsConfigs,
     /// Addresses of the host names of servers and services.

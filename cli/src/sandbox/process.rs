@@ -70,6 +70,20 @@ pub fn start(
     program: &Path,
     arguments: &[impl AsRef<OsStr>],
 ) -> Result<u32, Failure> {
+    start_with(folders, name, program, arguments, &[])
+}
+
+/// The same with further variables in its environment.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn start_with(
+    folders: &Folders,
+    name: &str,
+    program: &Path,
+    arguments: &[impl AsRef<OsStr>],
+    environment: &[(&str, PathBuf)],
+) -> Result<u32, Failure> {
     let log = folders.log(name);
     create_parent(&log)?;
     create_parent(&folders.pid(name))?;
@@ -81,6 +95,7 @@ pub fn start(
     let mut command = Command::new(program);
     command
         .args(arguments)
+        .envs(environment.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .stdout(output)
         .stderr(errors)

@@ -9,7 +9,7 @@ use signer_client::{
 
 use super::layout::{Folders, INSTANCE, MEMBER_CLASS, Net, PIN, Server};
 use super::trust::{self, Usage};
-use super::{files, process};
+use super::{files, process, softhsm};
 use crate::failure::{Failure, OrUnusable};
 use crate::keys;
 
@@ -33,14 +33,29 @@ pub fn process_name(server: &str) -> String {
 }
 
 /// Starts the signer of a server; its token is opened with the PIN file if it has been initialised. Settings that are
-/// there already stay as they are; the preset is for new ones.
+/// there already stay as they are; preset and hardware token are for new ones.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn start(folders: &Folders, server: &str, preset: Option<Preset>) -> Result<(), Failure> {
+pub fn start(
+    folders: &Folders,
+    server: &str,
+    preset: Option<Preset>,
+    softhsm: Option<softhsm::Manner>,
+) -> Result<(), Failure> {
     let folder = folders.server(server).join("signer");
     let (settings, pin) = (folder.join("signer.toml"), folder.join("pin"));
-    files::write_secret(&pin, format!("{PIN}\n").as_bytes())?;
+    if let (Some(manner), false) = (softhsm, settings.exists()) {
+        softhsm::prepare(&folder, manner)?;
+    }
+    let (conf, devices) = (softhsm::conf(&folder), softhsm::devices(&folder));
+    let has_hardware = conf.exists();
+    let hardware_pin = if has_hardware {
+        softhsm::pin_line()
+    } else {
+        String::new()
+    };
+    files::write_secret(&pin, format!("{PIN}\n{hardware_pin}").as_bytes())?;
     let mut content = json!({
         "kiirtee": {
             "signer-socket": folders.signer_socket(server),
@@ -50,6 +65,7 @@ pub fn start(folders: &Folders, server: &str, preset: Option<Preset>) -> Result<
             "kdf-memory": 19_456,
             "kdf-passes": 2,
         },
+        "signer": {"device-configuration-file": devices},
     });
     let own = content
         .get_mut("kiirtee")
@@ -62,11 +78,13 @@ pub fn start(folders: &Folders, server: &str, preset: Option<Preset>) -> Result<
     }
     let program = process::program("kiirtee-signer")?;
     let settings = settings.display().to_string();
-    process::start(
+    let environment = [("SOFTHSM2_CONF", conf)];
+    process::start_with(
         folders,
         &process_name(server),
         &program,
         &["run", "--config", &settings],
+        if has_hardware { &environment } else { &[] },
     )
     .map(drop)
 }
@@ -99,11 +117,19 @@ pub fn provision(
     server: &Server,
 ) -> Result<Certificates, Failure> {
     let signer = open(folders, server.name)?;
-    let order = Order {
+    let has_hardware = softhsm::conf(&folders.server(server.name).join("signer")).exists();
+    let token = if has_hardware {
+        softhsm::open(&signer)?
+    } else {
+        TOKEN.to_owned()
+    };
+    let order = |token| Order {
         signer: &signer,
         net,
         signing_keys,
+        token,
     };
+    let (order, software) = (order(token.as_str()), order(TOKEN));
     let member = server.member_id();
     Ok(Certificates {
         sign: order.certificate(
@@ -121,7 +147,7 @@ pub fn provision(
             None,
         )?,
         // Known to information systems only: it is never registered.
-        internal: order.certificate(
+        internal: software.certificate(
             KeyUsage::Authentication,
             "internal",
             server,
@@ -135,6 +161,8 @@ struct Order<'a> {
     signer: &'a Client,
     net: Net,
     signing_keys: KeyChoice,
+    /// Where its keys are made.
+    token: &'a str,
 }
 
 impl Order<'_> {
@@ -157,7 +185,7 @@ impl Order<'_> {
         };
         let key = self
             .signer
-            .generate_key(TOKEN, label, kind, usage)
+            .generate_key(self.token, label, kind, usage)
             .or_unusable(doing)?;
         let request = self
             .signer

@@ -10,7 +10,7 @@ use signer_client::KeyChoice;
 use super::description::{Description, GlobalConfiguration};
 use super::layout::{CONSUMER, Folders, INSTANCE, Net, PROVIDER, PROVIDERS, Server, port};
 use super::progress::Progress;
-use super::{central, files, http, process, security_server, services, signer, trust, wait};
+use super::{central, files, http, process, security_server, services, signer, softhsm, trust, wait};
 use crate::failure::{Failure, OrUnusable};
 
 /// How long a process may take to be ready.
@@ -33,6 +33,8 @@ pub struct Shape {
     pub net: Net,
     /// National set of values for the security servers' settings.
     pub preset: Option<Preset>,
+    /// Where the security servers' keys are, if not in the software token.
+    pub softhsm: Option<softhsm::Manner>,
     /// How many security servers the provider has; one that is there already keeps what it has.
     pub provider_servers: usize,
     /// What new signing keys are.
@@ -46,6 +48,7 @@ impl Shape {
         Self {
             net,
             preset: None,
+            softhsm: None,
             provider_servers: 1,
             signing_keys: KeyChoice::Rsa,
         }
@@ -185,7 +188,8 @@ fn bring_up(
     progress.step("starting the signers, which hold all private keys");
     let with_signer = || std::iter::once(central::NAME).chain(servers.iter().map(|server| server.name));
     for server in with_signer() {
-        signer::start(folders, server, shape.preset)?;
+        let softhsm = shape.softhsm.filter(|_| server != central::NAME);
+        signer::start(folders, server, shape.preset, softhsm)?;
     }
     for server in with_signer() {
         ready(folders, &signer::process_name(server), || {

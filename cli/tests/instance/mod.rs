@@ -123,11 +123,13 @@ impl Instance {
             .filter(|s| !s.is_empty())
             .map(str::to_owned)
             .collect();
+        let environment = environment(pid);
         signal(pid, "KILL");
         wait_until("the process to end", || command_line(pid).is_empty());
         Killed {
             name: name.to_owned(),
             command,
+            environment,
         }
     }
 
@@ -140,6 +142,7 @@ impl Instance {
             .unwrap();
         let child = Command::new(&killed.command[0])
             .args(&killed.command[1..])
+            .envs(killed.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
@@ -202,6 +205,7 @@ impl Drop for Instance {
 pub struct Killed {
     name: String,
     command: Vec<String>,
+    environment: Vec<(String, String)>,
 }
 
 /// A client that takes every status as an answer.
@@ -239,6 +243,18 @@ fn command_line(pid: u32) -> String {
         (true, _) => "still ending".to_owned(),
         (false, _) => std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default(),
     }
+}
+
+/// What tells a signer's SoftHSM where its tokens are.
+fn environment(pid: u32) -> Vec<(String, String)> {
+    let variables = std::fs::read_to_string(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let pairs = variables
+        .split('\0')
+        .filter_map(|variable| variable.split_once('='));
+    pairs
+        .filter(|(name, _)| *name == "SOFTHSM2_CONF")
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
 }
 
 /// Waits for a condition; fails after half a minute.

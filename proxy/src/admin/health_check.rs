@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::{authentication_key, maintenance, server_configuration, signer};
+use super::{authentication_key, devices, maintenance, server_configuration, signer};
 use crate::http::{Body, Handler, HttpError, Request, Responder, ResponseHead};
 use crate::process::Process;
 
@@ -40,6 +40,10 @@ impl HealthCheck {
     fn failure(&self, now: OffsetDateTime) -> Option<&'static str> {
         let snapshot = self.process.current.take();
         let checks = [
+            (
+                devices(&self.process.settings, &snapshot).is_ok(),
+                "At least one HSM are non operational",
+            ),
             (
                 snapshot.valid_globalconf(now).is_ok(),
                 "Global configuration is expired",

@@ -209,3 +209,35 @@ fn every_answer_of_the_health_check_is_found_out_anew() {
         world.change(|snapshot| snapshot.globalconf = Some(Arc::clone(&globalconf)));
     }
 }
+
+#[test]
+fn a_device_of_the_signer_that_does_not_work_is_unhealthy_where_that_is_asked_for() {
+    for (enabled, expected) in [
+        (true, "At least one HSM are non operational\n"),
+        (false, "No authentication key available. Signer might be down.\n"),
+    ] {
+        let settings = format!("{WITH_HEALTH_CHECK}hsm-health-check-enabled = {enabled}\n");
+        let world = World::new(&settings, Vec::new());
+        let admin = serve(&world);
+        let port = Served::start(&world.process, |worker| {
+            HealthCheck::new(Arc::clone(&worker.process))
+        });
+        let hsm = || {
+            let health: Value = serde_json::from_slice(&admin.get("/health").body).unwrap();
+            let checks = health["checks"].as_array().unwrap().clone();
+            let found = checks.into_iter().find(|check| check["name"] == "hsm");
+            found.map(|check| (check["ok"].clone(), check["reason"].clone()))
+        };
+        let next = "No authentication key available. Signer might be down.\n";
+        assert_eq!(port.get("/").text(), next);
+        assert_eq!(hsm(), enabled.then(|| (true.into(), Value::Null)));
+        world.change(|snapshot| snapshot.device_problems = vec!["hsm: no slot has a token".to_owned()]);
+        assert_eq!(port.get("/").text(), expected);
+        assert_eq!(
+            hsm(),
+            enabled.then(|| (false.into(), "hsm: no slot has a token".into()))
+        );
+        world.change(|snapshot| snapshot.device_problems.clear());
+        assert_eq!(port.get("/").text(), next);
+    }
+}

@@ -57,6 +57,14 @@ struct Seen {
     problems: Vec<String>,
 }
 
+fn device_problems(status: &Status) -> Vec<String> {
+    let problem = |device: &signer_client::DeviceInfo| {
+        let problem = device.problem.as_ref()?;
+        Some(format!("{}: {problem}", device.name))
+    };
+    status.devices.iter().filter_map(problem).collect()
+}
+
 impl Watcher {
     /// A watcher that has seen nothing yet.
     #[must_use]
@@ -174,6 +182,7 @@ impl Watcher {
         if same && !conf_changed && !due {
             return false;
         }
+        next.device_problems = device_problems(&status);
         self.select(next, &status);
         self.seen.status = Some(status);
         self.seen.ocsp = Some(ocsp);

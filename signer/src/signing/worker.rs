@@ -33,8 +33,11 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Worker {
     context: Context,
-    threads: Mutex<Option<(flume::Sender<Job>, Vec<JoinHandle<()>>)>>,
+    threads: Mutex<Option<Running>>,
 }
+
+/// The queue, and who takes from it.
+type Running = (flume::Sender<Job>, Vec<JoinHandle<()>>);
 
 #[derive(Clone, Debug)]
 struct Context {

@@ -6,8 +6,8 @@ use cryptoki::error::{Error, RvError};
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Failure {
     /// The library says why.
-    #[error("{0}")]
-    Library(#[from] Error),
+    #[error("{}", briefly(.0))]
+    Library(#[source] Error),
     /// The token has no such private key.
     #[error("the key is not on the token")]
     NoKey,
@@ -26,6 +26,20 @@ pub(super) enum Failure {
     /// What the token tells makes no sense.
     #[error("{0}")]
     Nonsense(&'static str),
+}
+
+/// The library's own texts are paragraphs of the standard.
+fn briefly(error: &Error) -> String {
+    match error {
+        Error::Pkcs11(code, function) => format!("C_{function:?}: {code:?}"),
+        other => other.to_string(),
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Library(error)
+    }
 }
 
 /// What helps.

@@ -79,7 +79,7 @@ pub(super) fn read(session: &Session) -> Result<Contents, Failure> {
         let certificate = certificate.and_then(|found| Certificate::from_der(&found.der).ok());
         match read_key(session, &id, private, certificate.as_ref())? {
             Some(key) => keys.push(key),
-            None => tracing::warn!(key = id, "a key on the token has no public half that can be used"),
+            None => tracing::debug!(key = id, "a key on the token has no public half that can be used"),
         }
     }
     let held = |certificate: &TokenCertificate| keys.iter().any(|key| key.id == certificate.key);

@@ -135,21 +135,21 @@ impl<S> Drop for Wanted<'_, S> {
     }
 }
 
+/// A seat that panics is a seat less.
+struct Counted<'a, S>(&'a Shared<S>);
+
+impl<S> Drop for Counted<'_, S> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let mut count = self.0.count();
+            count.seats = count.seats.saturating_sub(1);
+        }
+    }
+}
+
 impl<S> Shared<S> {
     fn count(&self) -> MutexGuard<'_, Count> {
         self.count.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A running call is overdue.
-    fn write_off(&self) {
-        let mut count = self.count();
-        count.seats -= 1;
-        count.hanging += 1;
-        tracing::error!(
-            token = self.name,
-            hanging = count.hanging,
-            "a call to the token does not come back"
-        );
     }
 
     /// A call that was written off has come back. Whether its seat may go on.
@@ -170,33 +170,53 @@ impl<S> Shared<S> {
 }
 
 impl<S: Default + 'static> Shared<S> {
-    /// Sees to it that there is a seat for a further call.
+    /// Somebody waits from now on.
     fn want(self: &Arc<Self>) -> Result<Wanted<'_, S>, Overdue> {
         let mut count = self.count();
         if count.hanging >= self.limits.hanging && count.seats == 0 {
             return Err(Overdue::Hanging);
         }
-        let needs_seat = count.wanted >= count.seats && count.seats < self.limits.seats;
-        if needs_seat && (count.seats == 0 || count.hanging < self.limits.hanging) {
-            let shared = Arc::clone(self);
-            let started = thread::Builder::new()
-                .name("token".to_owned())
-                .spawn(move || shared.serve());
-            match started {
-                Ok(_) => count.seats += 1,
-                Err(_) if count.seats > 0 => {}
-                Err(error) => {
-                    tracing::error!(token = self.name, %error, "no thread for a token");
-                    return Err(Overdue::NoThread);
-                }
-            }
-        }
         count.wanted += 1;
+        self.staff(&mut count);
+        if count.seats == 0 {
+            count.wanted -= 1;
+            return Err(Overdue::NoThread);
+        }
         drop(count);
         Ok(Wanted(self))
     }
 
+    /// A running call is overdue; those who wait behind it get another seat.
+    fn write_off(self: &Arc<Self>) {
+        let mut count = self.count();
+        count.seats -= 1;
+        count.hanging += 1;
+        tracing::error!(
+            token = self.name,
+            hanging = count.hanging,
+            "a call to the token does not come back"
+        );
+        self.staff(&mut count);
+    }
+
+    /// Starts a seat if those that there are do not do.
+    fn staff(self: &Arc<Self>, count: &mut Count) {
+        let too_few = count.wanted > count.seats && count.seats < self.limits.seats;
+        if !too_few || (count.hanging >= self.limits.hanging && count.seats == 0) {
+            return;
+        }
+        let shared = Arc::clone(self);
+        let started = thread::Builder::new()
+            .name("token".to_owned())
+            .spawn(move || shared.serve());
+        match started {
+            Ok(_) => count.seats += 1,
+            Err(error) => tracing::error!(token = self.name, %error, "no thread for a token"),
+        }
+    }
+
     fn serve(self: Arc<Self>) {
+        let _counted = Counted(&self);
         let mut seat = S::default();
         let begin = |progress: &AtomicU8| {
             progress
@@ -298,6 +318,20 @@ mod tests {
     }
 
     #[test]
+    fn those_who_wait_behind_a_call_that_hangs_have_their_turn_when_it_is_written_off() {
+        let pool = Arc::new(pool(1, 2));
+        let (release, released) = flume::bounded::<()>(0);
+        let first = thread::spawn({
+            let pool = Arc::clone(&pool);
+            move || pool.run(10 * SHORT, move |_| released.recv().is_ok())
+        });
+        wait_until(|| pool.shared.count().seats == 1 && pool.tasks.is_empty());
+        assert_eq!(pool.run(LONG, |_| 7), Ok(7));
+        assert_eq!(first.join().unwrap(), Err(Overdue::TimedOut));
+        drop(release);
+    }
+
+    #[test]
     fn when_too_many_calls_hang_the_token_fails_at_once_until_one_comes_back() {
         let pool = pool(1, 2);
         let (first, _) = hang(&pool);
@@ -309,6 +343,15 @@ mod tests {
         wait_until(|| pool.hanging() == 1);
         assert_eq!(pool.run(LONG, |_| 8), Ok(8));
         drop(second);
+    }
+
+    #[test]
+    fn a_call_that_panics_ends_its_seat_and_the_next_one_has_another() {
+        let pool = pool(1, 1);
+        let panicked = pool.run(LONG, |_| -> u32 { panic!("on purpose") });
+        assert_eq!(panicked, Err(Overdue::NoThread));
+        wait_until(|| pool.shared.count().seats == 0);
+        assert_eq!(pool.run(LONG, |_| 7), Ok(7));
     }
 
     #[test]
