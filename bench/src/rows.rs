@@ -277,6 +277,13 @@ pub(crate) fn run(bed: &Bed, rows: &[&'static Row]) -> Result<Vec<Finding>, Fail
     Ok(all)
 }
 
+/// The line that says most: of a program that failed what it says itself, else the first.
 fn first_line(failure: &Failure) -> String {
-    failure.to_string().lines().next().unwrap_or_default().to_owned()
+    let text = failure.to_string();
+    let said = text
+        .lines()
+        .find(|line| line.starts_with("error: ") || line.starts_with("kiirtee: "));
+    said.or_else(|| text.lines().next())
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -18,7 +18,7 @@ use crate::stats::number;
 /// How many connections there are.
 const CONNECTIONS: usize = 10_000;
 /// How many threads open them.
-const OPENERS: usize = 16;
+const OPENERS: usize = 50;
 /// How long one may take to be served.
 const PATIENCE: Duration = Duration::from_secs(60);
 
