@@ -11,7 +11,6 @@ mod maintenance;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use protocol_message::identifier::ClientId;
 use serde::Serialize;
@@ -100,15 +99,16 @@ pub fn metrics(process: &Process, now: OffsetDateTime) -> String {
         .maintenance_mode
         .set(i64::from(process.maintenance.is_on()));
     // The log counts them; here they are only shown.
-    let figures = process.log.figures();
-    let (records, syncs) = (metrics.records_logged.inner(), metrics.log_syncs.inner());
-    records.store(figures.records, Ordering::Relaxed);
-    syncs.store(figures.syncs, Ordering::Relaxed);
+    let memory = process.log.memory().unwrap_or_else(|error| {
+        tracing::warn!(%error, "the message log does not tell its memory");
+        Default::default()
+    });
+    metrics.log.show(&process.log.figures(), memory);
     #[cfg(feature = "count-allocations")]
     {
         let memory = stats_alloc::INSTRUMENTED_SYSTEM.stats();
         let count = u64::try_from(memory.allocations + memory.reallocations).unwrap_or(u64::MAX);
-        metrics.allocations.inner().store(count, Ordering::Relaxed);
+        metrics.allocations.inner().store(count, std::sync::atomic::Ordering::Relaxed);
     }
     let snapshot = process.current.take();
     // An absent configuration is as good as one that expires now.

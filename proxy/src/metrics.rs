@@ -2,6 +2,8 @@
 //!
 //! Every series is made once at start, so that counting on the request path is an atomic add and takes no lock.
 
+mod message_log;
+
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+pub use message_log::LogMetrics;
 
 /// Which half of the server a series speaks of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,10 +89,8 @@ pub struct Metrics {
     pub peer_connections_reused: Counter,
     /// Connections of peers that were closed unserved because too many waited.
     pub peer_connections_turned_away: Counter,
-    /// Records appended to the message log.
-    pub records_logged: Counter,
-    /// Synced writes of the message log: `records_logged` by this is the mean group.
-    pub log_syncs: Counter,
+    /// The message log.
+    pub log: LogMetrics,
     /// Time-stamps obtained.
     pub time_stamps: Counter,
     /// Rounds of time-stamping that failed.
@@ -140,12 +142,7 @@ impl Metrics {
                 "peer_connections_turned_away",
                 "Connections of peers closed unserved because too many waited",
             ),
-            records_logged: counter(
-                &mut registry,
-                "records_logged",
-                "Records appended to the message log",
-            ),
-            log_syncs: counter(&mut registry, "log_syncs", "Synced writes of the message log"),
+            log: LogMetrics::new(&mut registry),
             time_stamps: counter(&mut registry, "time_stamps", "Time-stamps obtained"),
             time_stamp_failures: counter(
                 &mut registry,

@@ -31,11 +31,13 @@ mod encrypted_tests;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
+use bytes::Bytes;
 use rocksdb::DB;
 use time::OffsetDateTime;
 
@@ -46,7 +48,7 @@ pub use container::{container_name, escape};
 pub use encryption::key_check::KeyMismatch;
 pub use encryption::{KeyError, LogKeys, MAX_KEY_ID, SealError};
 pub use error::{DatabaseError, LogError, OpenError, ReadError};
-pub use figures::Figures;
+pub use figures::{Figures, GROUP_BOUNDS, Histogram, Memory, SYNC_BOUNDS};
 pub use id::RecordId;
 pub use reader::{MessageLogReader, SETTLE_ATTEMPTS};
 pub use receipt::LogReceipt;
@@ -64,7 +66,7 @@ use id::{Sequence, from_micros, micros};
 use writer::{Appended, Change, Job, NOT_FAILING, Writer};
 
 /// Version of the format that is on the crate's page.
-pub const FORMAT_VERSION: u32 = 2;
+pub const FORMAT_VERSION: u32 = 3;
 
 /// Records that may wait for the disk; the next one is refused with [`LogError::Overloaded`].
 pub const DEFAULT_QUEUE: usize = 4096;
@@ -123,16 +125,17 @@ impl MessageLog {
     /// # Errors
     /// [`OpenError`] if another process has it open, its format is unknown or it cannot be read.
     pub fn open(directory: &Path, settings: Settings) -> Result<Self, OpenError> {
-        Self::open_with(directory, settings, &columns::writer_options())
+        let cache = columns::cache();
+        Self::open_with(directory, settings, (&columns::writer_options(&cache), &cache))
     }
 
     fn open_with(
         directory: &Path,
         settings: Settings,
-        options: &rocksdb::Options,
+        (options, cache): (&rocksdb::Options, &rocksdb::Cache),
     ) -> Result<Self, OpenError> {
         let failed = |source: DatabaseError| meta::database(directory, source);
-        let db = DB::open_cf_descriptors(options, directory, columns::descriptors())
+        let db = DB::open_cf_descriptors(options, directory, columns::descriptors(cache))
             .map_err(|source| failed(source.into()))?;
         meta::check_format(&db, directory, true)?;
         let abandoned = meta::open_bodies(&db).map_err(failed)?;
@@ -171,6 +174,7 @@ impl MessageLog {
             records: Records {
                 db,
                 keys: settings.keys,
+                oldest_pending: Arc::default(),
             },
             thread: Some(thread),
             rules: settings.time_stamping,
@@ -232,7 +236,10 @@ impl MessageLog {
         let Some(jobs) = &self.inner.jobs else { return };
         let (job, problem) = match jobs.try_send(job) {
             Ok(()) => return,
-            Err(flume::TrySendError::Full(job)) => (job, LogError::Overloaded { waiting: jobs.len() }),
+            Err(flume::TrySendError::Full(job)) => {
+                self.inner.counters.refused();
+                (job, LogError::Overloaded { waiting: jobs.len() })
+            }
             Err(flume::TrySendError::Disconnected(job)) => (job, LogError::Stopped),
         };
         match job {
@@ -261,6 +268,14 @@ impl MessageLog {
         self.inner
             .counters
             .figures(self.inner.jobs.as_ref().map_or(0, flume::Sender::len))
+    }
+
+    /// Memory that the log takes now, for metrics.
+    ///
+    /// # Errors
+    /// [`DatabaseError`] if the database does not tell.
+    pub fn memory(&self) -> Result<Memory, DatabaseError> {
+        Memory::of(&self.inner.records.db)
     }
 
     /// The time-stamping rule as it stands.
@@ -339,16 +354,13 @@ impl MessageLog {
             hash_chain_result,
             records: all,
         } = stamp;
-        let mut records = Vec::with_capacity(all.len());
-        for (id, chain) in all {
-            if let Some(signed) = self.records().waits_with(id)? {
-                records.push((id, signed, chain));
-            }
-        }
+        let waiting = self.records().waiting_among(all)?;
+        let (chains, records) = numbered(waiting);
         Ok(self.change(Change::StampBatch {
             now,
             token,
             hash_chain_result,
+            chains,
             records,
         })?)
     }
@@ -382,8 +394,29 @@ pub struct SharedTimeStamp {
     pub token: Vec<u8>,
     /// `ts-hashchainresult.xml`.
     pub hash_chain_result: Vec<u8>,
-    /// Each record and its `ts-hashchain.xml`.
-    pub records: Vec<(RecordId, Vec<u8>)>,
+    /// Each record and its `ts-hashchain.xml`; those of records with the same signature document are stored once.
+    pub records: Vec<(RecordId, Bytes)>,
+}
+
+/// Hash chains, each once, and the records with the numbers of theirs.
+fn numbered(
+    records: Vec<(RecordId, SignatureRef, Bytes)>,
+) -> (Vec<Bytes>, Vec<(RecordId, SignatureRef, u32)>) {
+    let (mut chains, mut known) = (Vec::<Bytes>::new(), HashMap::new());
+    let mut number = |signed, chain: Bytes| {
+        let next = u32::try_from(chains.len()).unwrap_or(u32::MAX);
+        let (number, stored) = known.entry(signed).or_insert_with(|| (next, chain.clone()));
+        if *stored == chain && *number != next {
+            return *number;
+        }
+        chains.push(chain);
+        next
+    };
+    let records = records
+        .into_iter()
+        .map(|(id, signed, chain)| (id, signed, number(signed, chain)))
+        .collect();
+    (chains, records)
 }
 
 /// Why a record was not marked as time-stamped.

@@ -126,7 +126,7 @@ fn stamp(log: &MessageLog, id: RecordId, evidence: TimeStampEvidence) {
             now: OffsetDateTime::now_utc(),
             token,
             hash_chain_result,
-            records: vec![(id, hash_chain)],
+            records: vec![(id, hash_chain.into())],
         }),
     };
     stamped.unwrap();

@@ -1,9 +1,11 @@
 //! Keys and values as bytes. The layout is on the crate's page; this file is its only writer and reader.
 
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
 use protocol_message::identifier::{ClientId, ServiceId};
 
 use super::encryption::Seal;
-use super::id::{from_micros, micros};
+use super::id::{SEQUENCE_BITS, from_micros, micros};
 use super::record::{Direction, LoggedBody, LoggedRecord, MessageKind, Record};
 use super::{ArchiveLink, LogError, PreparedArchive, RecordId, SignatureRef};
 
@@ -46,13 +48,13 @@ struct Encoder(Vec<u8>);
 
 impl Encoder {
     fn value(capacity: usize) -> Self {
-        Self::of_version(VALUE_VERSION, capacity)
+        Self::in_buffer(VALUE_VERSION, Vec::with_capacity(capacity))
     }
 
-    fn of_version(version: u8, capacity: usize) -> Self {
-        let mut bytes = Vec::with_capacity(capacity);
-        bytes.push(version);
-        Self(bytes)
+    fn in_buffer(version: u8, mut buffer: Vec<u8>) -> Self {
+        buffer.clear();
+        buffer.push(version);
+        Self(buffer)
     }
 
     fn u8(mut self, value: u8) -> Self {
@@ -224,13 +226,12 @@ pub(super) struct References<'a> {
     pub(super) message_seal: Option<&'a Seal>,
 }
 
-/// The value in `record`.
-pub(super) fn encode_record(record: &Record, references: References<'_>) -> Vec<u8> {
+/// The value in `record`, in a buffer that is used again.
+pub(super) fn encode_record(record: &Record, references: References<'_>, buffer: Vec<u8>) -> Vec<u8> {
     let body_seal = record.body.as_ref().and_then(|body| body.seal.as_ref());
     let sealed = references.message_seal.is_some() || body_seal.is_some();
     let version = if sealed { SEALED_RECORD } else { VALUE_VERSION };
-    let capacity = record.message.len() + record.hash_chain.as_ref().map_or(0, bytes::Bytes::len) + 512;
-    let encoder = Encoder::of_version(version, capacity)
+    let encoder = Encoder::in_buffer(version, buffer)
         .u8(flags(record))
         .u64(micros(record.time).cast_unsigned())
         .text(&record.query_id)
@@ -342,12 +343,15 @@ pub(super) fn decode_signature(value: &[u8]) -> Decoded<super::SignatureEvidence
 pub(super) enum Stamp {
     /// The signature document with the embedded token.
     Single(Vec<u8>),
-    /// The key in `time_stamp`, and the hash chain.
+    /// The key in `time_stamp`, and the hash chain: as formats 1 and 2 stored it, for each record by itself.
     Batch(RecordId, Vec<u8>),
+    /// The key in `time_stamp`, and the number of the hash chain under it, see [`chain_key`].
+    Shared(RecordId, u32),
 }
 
 const STAMP_SINGLE: u8 = 1;
 const STAMP_BATCH: u8 = 2;
+const STAMP_SHARED: u8 = 3;
 
 impl Stamp {
     pub(super) fn encode(&self) -> Vec<u8> {
@@ -365,6 +369,13 @@ impl Stamp {
                     .bytes(chain)
                     .0
             }
+            Self::Shared(shared, chain) => {
+                Encoder::value(14)
+                    .u8(STAMP_SHARED)
+                    .u64(shared.get())
+                    .u32(*chain)
+                    .0
+            }
         }
     }
 
@@ -373,6 +384,7 @@ impl Stamp {
         let stamp = match decoder.u8()? {
             STAMP_SINGLE => Self::Single(decoder.bytes()?),
             STAMP_BATCH => Self::Batch(RecordId::new(decoder.u64()?), decoder.bytes()?),
+            STAMP_SHARED => Self::Shared(RecordId::new(decoder.u64()?), decoder.u32()?),
             other => return Err(CodecError::Unknown(other)),
         };
         decoder.end(stamp)
@@ -392,7 +404,7 @@ impl ToArchive {
     pub(super) const fn new(signature: SignatureRef, stamp: &Stamp) -> Self {
         let time_stamp = match stamp {
             Stamp::Single(_) => None,
-            Stamp::Batch(shared, _) => Some(*shared),
+            Stamp::Batch(shared, _) | Stamp::Shared(shared, _) => Some(*shared),
         };
         Self {
             signature,
@@ -479,35 +491,86 @@ pub(super) fn decode_time_stamp(value: &[u8]) -> Decoded<(Vec<u8>, Vec<u8>)> {
     decoder.end(pair)
 }
 
-/// The key in `index` up to the record id: each part of the client's identifier and the query id, each behind its
+/// The value in `time_stamp` under a [`chain_key`].
+pub(super) fn encode_chain(chain: &Bytes) -> Vec<u8> {
+    Encoder::value(chain.len() + 8).bytes(chain).0
+}
+
+pub(super) fn decode_chain(value: &[u8]) -> Decoded<Vec<u8>> {
+    let mut decoder = Decoder::value(value)?;
+    let chain = decoder.bytes()?;
+    decoder.end(chain)
+}
+
+/// The key in `time_stamp` of a hash chain: that of the time-stamp, and a number.
+pub(super) fn chain_key(shared: RecordId, number: u32) -> [u8; 12] {
+    chunk_key(shared.get(), number)
+}
+
+/// A bucket of the index holds the records of 2³⁴ microseconds, 4 hours and 46 minutes.
+const BUCKET_MICROS_BITS: u32 = 34;
+
+/// The bucket of a record's index entry.
+pub(super) fn bucket(id: RecordId) -> u32 {
+    // An id has 54 bits of microseconds, so a bucket has 20.
+    u32::try_from(id.get() >> (SEQUENCE_BITS + BUCKET_MICROS_BITS)).unwrap_or(u32::MAX)
+}
+
+/// The first key of a bucket, or of part of it: bucket, digest.
+pub(super) fn index_start(bucket: u32, digest: [u8; 8]) -> [u8; 12] {
+    let mut key = [0; 12];
+    let (first, second) = key.split_at_mut(4);
+    first.copy_from_slice(&bucket.to_be_bytes());
+    second.copy_from_slice(&digest);
+    key
+}
+
+/// The key in `index`: bucket, digest of client and query id, record id. Old buckets are never written again, so they are
+/// never compacted again and go as a whole; the digest keeps the entries small, whoever reads them compares the records.
+pub(super) fn index_key(digest: [u8; 8], id: RecordId) -> [u8; 20] {
+    let mut key = [0; 20];
+    let (first, second) = key.split_at_mut(12);
+    first.copy_from_slice(&index_start(bucket(id), digest));
+    second.copy_from_slice(&id.to_key());
+    key
+}
+
+/// Bucket and record id of a key in `index`.
+pub(super) fn index_entry(key: &[u8]) -> Option<(u32, RecordId)> {
+    let (bucket, rest) = key.split_first_chunk()?;
+    let id = rest.get(8..).and_then(RecordId::from_key)?;
+    Some((u32::from_be_bytes(*bucket), id))
+}
+
+/// What the index knows of client and query id: the first bytes of the SHA-256 of them. `buffer` is used again.
+pub(super) fn index_digest(client: &ClientId, query_id: &str, buffer: &mut Vec<u8>) -> [u8; 8] {
+    buffer.clear();
+    index_fields(buffer, client, query_id);
+    let digest = digest(&SHA256, buffer);
+    digest.as_ref().first_chunk().copied().unwrap_or_default()
+}
+
+/// What is digested for the index: each part of the client's identifier and the query id, each behind its
 /// length (u16); a client without subsystem has the byte 0 in place of its subsystem code, any other the byte 1
 /// before it. So no identifier can pose as the beginning of another, whatever characters it has.
-pub(super) fn index_prefix(client: &ClientId, query_id: &str) -> Vec<u8> {
-    let mut key = Vec::with_capacity(128 + query_id.len());
-    key_field(&mut key, &client.instance);
-    key_field(&mut key, &client.member_class);
-    key_field(&mut key, &client.member_code);
+fn index_fields(key: &mut Vec<u8>, client: &ClientId, query_id: &str) {
+    key_field(key, &client.instance);
+    key_field(key, &client.member_class);
+    key_field(key, &client.member_code);
     match &client.subsystem_code {
         None => key.push(0),
         Some(code) => {
             key.push(1);
-            key_field(&mut key, code);
+            key_field(key, code);
         }
     }
-    key_field(&mut key, query_id);
-    key
+    key_field(key, query_id);
 }
 
 fn key_field(key: &mut Vec<u8>, field: &str) {
     let length = u16::try_from(field.len()).unwrap_or(u16::MAX);
     key.extend_from_slice(&length.to_be_bytes());
     key.extend_from_slice(field.as_bytes());
-}
-
-pub(super) fn index_key(client: &ClientId, query_id: &str, id: RecordId) -> Vec<u8> {
-    let mut key = index_prefix(client, query_id);
-    key.extend_from_slice(&id.to_key());
-    key
 }
 
 /// The key in `body`.
@@ -566,10 +629,10 @@ mod tests {
                 service_version: Some("v1".into()),
             }),
             kind: MessageKind::Rest,
-            message: bytes::Bytes::copy_from_slice(message),
-            signature: bytes::Bytes::new(),
+            message: Bytes::copy_from_slice(message),
+            signature: Bytes::new(),
             hash_chain_result: None,
-            hash_chain: with_options.then(|| bytes::Bytes::from_static(b"<chain/>")),
+            hash_chain: with_options.then(|| Bytes::from_static(b"<chain/>")),
             body: None,
             truncated: !with_options,
         }
@@ -584,7 +647,7 @@ mod tests {
             let message_seal = with_options.then_some(&seal);
             let references = References { signature: SignatureRef(RecordId::new(5)), body, message_seal };
             let id = RecordId::new(6);
-            let read = decode_record(id, &encode_record(&record, references)).unwrap();
+            let read = decode_record(id, &encode_record(&record, references, Vec::new())).unwrap();
             prop_assert_eq!(read.message_seal.as_ref(), message_seal);
             prop_assert_eq!(read.query_id, record.query_id);
             prop_assert_eq!(read.client, record.client);
@@ -608,12 +671,13 @@ mod tests {
             let _ = decode_signature(&value);
             let _ = decode_time_stamp(&value);
             let _ = Stamp::decode(&value);
+            let _ = decode_chain(&value);
         }
 
         #[test]
         fn refuses_a_value_cut_short_or_made_longer(cut in 0_usize..100) {
             let references = References { signature: SignatureRef(RecordId::MIN), body: None, message_seal: None };
-            let mut value = encode_record(&record("q", b"message", true), references);
+            let mut value = encode_record(&record("q", b"message", true), references, Vec::new());
             let whole = value.len();
             prop_assert!(decode_record(RecordId::MIN, &value[..cut.min(whole - 1)]).is_err());
             value.push(0);
@@ -623,15 +687,26 @@ mod tests {
 
     #[test]
     fn golden_bytes_of_an_index_key() {
-        let key = index_key(&client("EE", Some("s")), "q1", RecordId::new(258));
-        let expected = b"\0\x02EE\0\x03GOV\0\x011\x01\0\x01s\0\x02q1\0\0\0\0\0\0\x01\x02";
-        assert_eq!(key, expected);
+        let mut fields = Vec::new();
+        let digest = index_digest(&client("EE", Some("s")), "q1", &mut fields);
+        assert_eq!(fields, b"\0\x02EE\0\x03GOV\0\x011\x01\0\x01s\0\x02q1");
+        // printf '\0\2EE\0\3GOV\0\0011\1\0\1s\0\2q1' | sha256sum
+        assert_eq!(digest, [166, 112, 161, 51, 152, 130, 217, 4]);
+        let id = RecordId::new((5 << 44) + 258);
+        let key = index_key(digest, id);
+        assert_eq!(key, *[&[0, 0, 0, 5], &digest[..], &id.to_key()[..]].concat());
+        assert_eq!(index_entry(&key), Some((5, id)));
+        assert_eq!(index_entry(&key[1..]), None);
     }
 
     #[test]
-    fn a_member_and_its_subsystem_have_different_prefixes() {
-        let member = index_prefix(&client("EE", None), "q");
-        let subsystem = index_prefix(&client("EE", Some("")), "q");
+    fn a_member_and_its_subsystem_are_digested_differently() {
+        let fields = |subsystem| {
+            let mut fields = Vec::new();
+            index_fields(&mut fields, &client("EE", subsystem), "q");
+            fields
+        };
+        let (member, subsystem) = (fields(None), fields(Some("")));
         assert!(!subsystem.starts_with(&member) && !member.starts_with(&subsystem));
     }
 

@@ -2,17 +2,23 @@
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType, DBRecoveryMode,
-    LogLevel, Options,
+    LogLevel, Options, WriteBufferManager,
 };
 
 use super::DatabaseError;
 
-/// Memory of all memtables together. Reaching it flushes, so a stream of bodies takes this and no more.
-const MEMTABLES: usize = 32 << 20;
-/// Memory of one memtable.
-const MEMTABLE: usize = 16 << 20;
-/// Cache of blocks that look-ups read; the request path reads nothing.
-const BLOCK_CACHE: usize = 8 << 20;
+/// Memory of the log: blocks of files with their indexes, and the memtables, which are charged to the same cache.
+pub(super) const BUDGET: usize = 64 << 20;
+/// Of this, memory of all memtables together; reaching it flushes. The request path reads no blocks.
+const MEMTABLES: usize = 48 << 20;
+/// Memtables of a column that wait for being written to a file before writes wait as well: with two, the usual number,
+/// a small column that is flushed twice while a large one keeps the only flushing thread makes every record wait.
+const WAITING_MEMTABLES: i32 = 6;
+/// What a file is read in: most reads are of whole ranges, for time-stamps, archives and cleaning.
+const BLOCK: usize = 16 << 10;
+/// Files are handed to the disk in pieces of this size while they are written, so that no sync of the log of writes finds
+/// the disk busy with a whole file.
+const BYTES_PER_SYNC: u64 = 1 << 20;
 /// The log of writes is cut at this size by flushing, which bounds the time to open after a crash.
 const MAX_WAL: u64 = 64 << 20;
 /// Files open at the same time.
@@ -38,7 +44,7 @@ pub(super) enum Column {
 }
 
 impl Column {
-    const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Meta,
         Self::Record,
         Self::Signature,
@@ -69,44 +75,66 @@ impl Column {
             .ok_or_else(|| DatabaseError::NoColumn(self.name()))
     }
 
+    /// Bytes of a memtable: about as the columns grow, so that they fill at the same time and few files are small.
+    const fn memtable(self) -> usize {
+        match self {
+            Self::Record | Self::Body => 16 << 20,
+            Self::Signature => 8 << 20,
+            Self::Index | Self::Stamp | Self::TimeStamp | Self::ToArchive => 2 << 20,
+            Self::Meta | Self::Pending => 1 << 20,
+        }
+    }
+
     fn options(self, cache: &Cache) -> Options {
         let mut table = BlockBasedOptions::default();
         table.set_block_cache(cache);
+        table.set_block_size(BLOCK);
+        // Else they were kept for each open file, outside of the budget.
+        table.set_cache_index_and_filter_blocks(true);
         let mut options = Options::default();
         options.set_block_based_table_factory(&table);
-        options.set_write_buffer_size(MEMTABLE);
-        options.set_max_write_buffer_number(2);
-        options.set_compression_type(DBCompressionType::Lz4);
+        options.set_write_buffer_size(self.memtable());
+        options.set_max_write_buffer_number(WAITING_MEMTABLES);
+        options.set_compression_type(DBCompressionType::None);
         match self {
-            Self::Body => blobs(&mut options, 0, DBCompressionType::None),
-            Self::Record => blobs(&mut options, LARGE_MESSAGE, DBCompressionType::Lz4),
+            Self::Body => blobs(&mut options, 0),
+            Self::Record => blobs(&mut options, LARGE_MESSAGE),
             _ => {}
         }
         options
     }
 }
 
-fn blobs(options: &mut Options, smallest: u64, compression: DBCompressionType) {
+fn blobs(options: &mut Options, smallest: u64) {
     options.set_enable_blob_files(true);
     options.set_min_blob_size(smallest);
     options.set_blob_file_size(BLOB_FILE);
-    options.set_blob_compression_type(compression);
+    options.set_blob_compression_type(DBCompressionType::None);
 }
 
-pub(super) fn descriptors() -> Vec<ColumnFamilyDescriptor> {
-    let cache = Cache::new_lru_cache(BLOCK_CACHE);
+/// The memory of a log.
+pub(super) fn cache() -> Cache {
+    Cache::new_lru_cache(BUDGET)
+}
+
+pub(super) fn descriptors(cache: &Cache) -> Vec<ColumnFamilyDescriptor> {
     Column::ALL
         .iter()
-        .map(|column| ColumnFamilyDescriptor::new(column.name(), column.options(&cache)))
+        .map(|column| ColumnFamilyDescriptor::new(column.name(), column.options(cache)))
         .collect()
 }
 
 /// Options of the one process that writes.
-pub(super) fn writer_options() -> Options {
+pub(super) fn writer_options(cache: &Cache) -> Options {
     let mut options = common_options();
     options.create_if_missing(true);
     options.create_missing_column_families(true);
-    options.set_db_write_buffer_size(MEMTABLES);
+    // The budget of memtables makes them flush, it never makes a write wait.
+    let memtables = WriteBufferManager::new_write_buffer_manager_with_cache(MEMTABLES, false, cache.clone());
+    options.set_write_buffer_manager(&memtables);
+    options.set_bytes_per_sync(BYTES_PER_SYNC);
+    // Opening reads no file that it does not need.
+    options.set_skip_stats_update_on_db_open(true);
     options.set_max_total_wal_size(MAX_WAL);
     // Not recycled: a secondary instance that comes upon the old end of a recycled file reads it for ever (11.8.1).
     options.set_recycle_log_file_num(0);

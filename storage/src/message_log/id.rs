@@ -5,7 +5,7 @@ use std::fmt;
 use time::OffsetDateTime;
 
 /// Bits of an id below the microseconds.
-const SEQUENCE_BITS: u32 = 10;
+pub(super) const SEQUENCE_BITS: u32 = 10;
 
 /// The id of a record: microseconds since 1970 (54 bits) and a sequence (10 bits), see the crate's page.
 ///

@@ -13,7 +13,7 @@ const FORMAT: &[u8] = b"format";
 pub(super) const LAST_ID: &[u8] = b"last_id";
 pub(super) const FAILING_SINCE: &[u8] = b"failing_since";
 
-/// Refuses a log of another format; `create`: a log of format 1 is made one of this format, and a log without any
+/// Refuses a log of another format; `create`: a log of an older format is made one of this format, and a log without any
 /// record or version is new and gets this one.
 pub(super) fn check_format(db: &DB, directory: &Path, create: bool) -> Result<(), OpenError> {
     let refuse = |found: String| OpenError::Format {
@@ -21,13 +21,15 @@ pub(super) fn check_format(db: &DB, directory: &Path, create: bool) -> Result<()
         found,
         known: FORMAT_VERSION,
     };
+    let damaged = |source| OpenError::Damaged {
+        directory: directory.into(),
+        source,
+    };
     match get(db, FORMAT).map_err(|source| database(directory, source))? {
         Some(value) => match <[u8; 4]>::try_from(value.as_slice()).map(u32::from_le_bytes) {
             Ok(FORMAT_VERSION) => Ok(()),
-            Ok(1) if create => upgrade::from_1(db).map_err(|source| OpenError::Damaged {
-                directory: directory.into(),
-                source,
-            }),
+            Ok(1) if create => upgrade::from_1(db).map_err(damaged),
+            Ok(2) if create => upgrade::from_2(db).map_err(damaged),
             Ok(other) => Err(refuse(other.to_string())),
             Err(_) => Err(refuse(format!("of {} bytes", value.len()))),
         },
@@ -68,7 +70,8 @@ pub(super) fn last_id(db: &DB) -> Result<RecordId, DatabaseError> {
     for column in [Column::Record, Column::TimeStamp] {
         let key = last_key(db, column)?;
         last = last.max(
-            key.and_then(|key| RecordId::from_key(&key))
+            // Under a time-stamp's id lie its hash chains, with longer keys.
+            key.and_then(|key| RecordId::from_key(key.get(..8)?))
                 .unwrap_or(RecordId::MIN),
         );
     }

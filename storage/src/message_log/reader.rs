@@ -45,7 +45,7 @@ impl MessageLogReader {
             &columns::reader_options(),
             directory,
             &working_files.0,
-            columns::descriptors(),
+            columns::descriptors(&columns::cache()),
         )
         .map_err(|source| meta::database(directory, source.into()))?;
         // Opening reads the manifest first and the WALs after it: what was flushed in between is in neither.
@@ -67,6 +67,7 @@ impl MessageLogReader {
             records: Records {
                 db: Arc::new(db),
                 keys: keys.map(Arc::new),
+                oldest_pending: Arc::default(),
             },
             _working_files: working_files,
         })

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use protocol_message::identifier::ClientId;
-use rocksdb::{DB, Direction as Order, IteratorMode, ReadOptions};
+use rocksdb::{DB, IteratorMode, ReadOptions};
 use time::OffsetDateTime;
 
 use super::codec::{self, CodecError, Stamp};
@@ -23,6 +24,9 @@ use super::{ReadError, RecordId};
 pub struct Records {
     pub(super) db: Arc<DB>,
     pub(super) keys: Option<Arc<LogKeys>>,
+    /// No record before this id waits for its time-stamp: what was removed from the head of that queue lies there as
+    /// tombstones for a while, and nobody need step over them.
+    pub(super) oldest_pending: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Records {
@@ -50,22 +54,45 @@ impl Records {
     /// # Errors
     /// [`ReadError`] if the log cannot be read or is damaged.
     pub fn find(&self, client: &ClientId, query_id: &str) -> Result<Vec<RecordId>, ReadError> {
-        let prefix = codec::index_prefix(client, query_id);
+        let mut found = self.candidates(codec::index_digest(client, query_id, &mut Vec::new()))?;
+        let mut failed = None;
+        found.retain(|id| {
+            self.is_of(*id, client, query_id)
+                .unwrap_or_else(|error| failed.replace(error).is_some())
+        });
+        failed.map_or(Ok(found), Err)
+    }
+
+    /// The records with a digest in the index, oldest first: looks once into each bucket that is not empty.
+    fn candidates(&self, digest: [u8; 8]) -> Result<Vec<RecordId>, ReadError> {
         let column = Column::Index;
         let mut found = Vec::new();
-        for entry in self
-            .db
-            .iterator_cf(column.of(&self.db)?, IteratorMode::From(&prefix, Order::Forward))
-        {
-            let (key, _) = entry?;
-            let Some(id) = key.strip_prefix(prefix.as_slice()) else {
-                break;
-            };
-            found.push(RecordId::from_key(id).ok_or_else(|| ReadError::Key {
+        let mut entries = self.db.raw_iterator_cf(column.of(&self.db)?);
+        let mut prefix = codec::index_start(0, digest);
+        entries.seek(prefix);
+        while let Some(key) = entries.key() {
+            let (bucket, id) = codec::index_entry(key).ok_or_else(|| ReadError::Key {
                 column: column.name(),
-            })?);
+            })?;
+            if key.starts_with(&prefix) {
+                found.push(id);
+                entries.next();
+                continue;
+            }
+            // Either the first entry of a later bucket, or one behind the place in this bucket.
+            let behind = key > prefix.as_slice() && key.starts_with(&bucket_of(&prefix));
+            prefix = codec::index_start(if behind { bucket.saturating_add(1) } else { bucket }, digest);
+            entries.seek(prefix);
         }
+        entries.status()?;
         Ok(found)
+    }
+
+    /// Whether it is what the digest in the index promised; an entry may also outlive its record for a moment.
+    fn is_of(&self, id: RecordId, client: &ClientId, query_id: &str) -> Result<bool, ReadError> {
+        let value = self.db.get_pinned_cf(Column::Record.of(&self.db)?, id.to_key())?;
+        let record = value.map(|value| decoded(id, &value)).transpose()?;
+        Ok(record.is_some_and(|record| record.client == *client && record.query_id == query_id))
     }
 
     /// The records logged from `from` (included) to `to` (excluded), oldest first, by the time of their ids.
@@ -144,19 +171,54 @@ impl Records {
         value.map(reference).transpose()
     }
 
+    /// Those of these records that wait for a time-stamp, each with its signature document. One pass over the queue
+    /// where the records are neighbours in it, as those of a round are.
+    pub(super) fn waiting_among<T>(
+        &self,
+        records: Vec<(RecordId, T)>,
+    ) -> Result<Vec<(RecordId, SignatureRef, T)>, ReadError> {
+        let column = Column::Pending;
+        let mut entries = self.db.raw_iterator_cf(column.of(&self.db)?);
+        let mut waiting = Vec::with_capacity(records.len());
+        for (id, more) in records {
+            let wanted = id.to_key();
+            if entries.valid() {
+                entries.next();
+            }
+            if entries.key() != Some(wanted.as_slice()) {
+                entries.seek(wanted);
+            }
+            if let Some((_, value)) = entries.item().filter(|(key, _)| **key == wanted) {
+                let signature = RecordId::from_key(value).ok_or_else(|| ReadError::Key {
+                    column: column.name(),
+                })?;
+                waiting.push((id, SignatureRef(signature), more));
+            }
+        }
+        entries.status()?;
+        Ok(waiting)
+    }
+
     pub(super) fn pending_entries(
         &self,
     ) -> Result<impl Iterator<Item = Result<PendingRecord, ReadError>> + '_, ReadError> {
         let column = Column::Pending;
+        let mut options = ReadOptions::default();
+        let from = RecordId::new(self.oldest_pending.load(Ordering::Relaxed));
+        options.set_iterate_lower_bound(from.to_key());
+        let mut first = true;
         Ok(self
             .db
-            .iterator_cf(column.of(&self.db)?, IteratorMode::Start)
+            .iterator_cf_opt(column.of(&self.db)?, options, IteratorMode::Start)
             .map(move |entry| {
                 let (key, value) = entry?;
                 let ids = RecordId::from_key(&key).zip(RecordId::from_key(&value));
                 let (id, signature) = ids.ok_or_else(|| ReadError::Key {
                     column: column.name(),
                 })?;
+                if std::mem::take(&mut first) {
+                    self.oldest_pending.fetch_max(id.get(), Ordering::Relaxed);
+                }
                 Ok(PendingRecord {
                     id,
                     signature: SignatureRef(signature),
@@ -188,20 +250,43 @@ impl Records {
         };
         Ok(Some(match stamp {
             Stamp::Single(signature) => TimeStampEvidence::Single { signature },
-            Stamp::Batch(shared, hash_chain) => {
-                let (token, hash_chain_result) = self.part(
-                    Column::TimeStamp,
-                    shared,
-                    "the shared time-stamp",
-                    codec::decode_time_stamp,
-                )?;
-                TimeStampEvidence::Batch {
-                    token,
-                    hash_chain_result,
-                    hash_chain,
-                }
+            Stamp::Batch(shared, hash_chain) => self.shared_time_stamp(shared, hash_chain)?,
+            Stamp::Shared(shared, number) => {
+                let hash_chain = self.chain(id, shared, number)?;
+                self.shared_time_stamp(shared, hash_chain)?
             }
         }))
+    }
+
+    fn shared_time_stamp(
+        &self,
+        shared: RecordId,
+        hash_chain: Vec<u8>,
+    ) -> Result<TimeStampEvidence, ReadError> {
+        let (token, hash_chain_result) = self.part(
+            Column::TimeStamp,
+            shared,
+            "the shared time-stamp",
+            codec::decode_time_stamp,
+        )?;
+        Ok(TimeStampEvidence::Batch {
+            token,
+            hash_chain_result,
+            hash_chain,
+        })
+    }
+
+    /// The hash chain that records of one signature document share.
+    fn chain(&self, id: RecordId, shared: RecordId, number: u32) -> Result<Vec<u8>, ReadError> {
+        const WHAT: &str = "the hash chain of the time-stamp";
+        let column = Column::TimeStamp.of(&self.db)?;
+        let value = self.db.get_pinned_cf(column, codec::chain_key(shared, number))?;
+        let value = value.ok_or(ReadError::Missing { what: WHAT, id })?;
+        codec::decode_chain(&value).map_err(|problem| ReadError::Damaged {
+            what: WHAT,
+            id,
+            problem,
+        })
     }
 
     /// The chunks of a record's body in order. Ends with an error if one is missing.
@@ -394,6 +479,12 @@ impl Read for BodyReader<'_> {
                 io::Cursor::new(chunk.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?);
         }
     }
+}
+
+/// The bucket's part of a key.
+fn bucket_of(prefix: &[u8; 12]) -> [u8; 4] {
+    let [a, b, c, d, ..] = *prefix;
+    [a, b, c, d]
 }
 
 fn decoded(id: RecordId, value: &[u8]) -> Result<LoggedRecord, ReadError> {

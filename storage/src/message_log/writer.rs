@@ -1,6 +1,8 @@
 //! The one thread that writes: it takes whatever waits, writes it as one batch and syncs once for all of it.
 //!
-//! There is no timer. While the disk syncs one group, the next one gathers; a lone record waits for nobody.
+//! While the disk syncs one group, the next one gathers; a lone record waits for nobody. Only a writer that is busy, one
+//! whose last group had [`BUSY`] records or more, pauses for the next group to grow, because a sync costs as much as
+//! writing several records: while more keep coming, and no longer than its last sync took.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -8,6 +10,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use rocksdb::{DB, WriteBatch, WriteOptions};
 use time::OffsetDateTime;
 use tracing::{error, warn};
@@ -27,6 +30,16 @@ use super::{DatabaseError, LogError, LogReceipt, meta};
 const MAX_GROUP: usize = 1024;
 /// A group is closed when it has this many bytes.
 const MAX_GROUP_BYTES: usize = 4 << 20;
+/// Bytes of the buffer for values that are kept for the next value.
+const KEPT_BUFFER: usize = 64 << 10;
+/// Records in a group that show that more come while it is written.
+const BUSY: u64 = 8;
+/// A group of so many is large enough: a sync's share of a record is small.
+const LARGE: usize = 64;
+/// Longest pause for more records.
+const LONGEST_PAUSE: Duration = Duration::from_millis(2);
+/// A part of a pause.
+const SLICE: Duration = Duration::from_micros(200);
 /// How often abandoned bodies are looked for while some body is being written.
 const SWEEP: Duration = Duration::from_millis(500);
 
@@ -63,7 +76,9 @@ pub(super) enum Change {
         now: OffsetDateTime,
         token: Vec<u8>,
         hash_chain_result: Vec<u8>,
-        records: Vec<(RecordId, SignatureRef, Vec<u8>)>,
+        chains: Vec<Bytes>,
+        /// Each with the number of its hash chain.
+        records: Vec<(RecordId, SignatureRef, u32)>,
     },
     /// Time-stamping began to fail, or ceased to.
     FailingSince(Option<OffsetDateTime>),
@@ -80,11 +95,9 @@ pub(super) enum Change {
 /// Keys to remove, in the words of the cleaner.
 #[derive(Debug, Default)]
 pub(super) struct Deletion {
-    pub(super) records: Vec<RecordId>,
-    pub(super) index_keys: Vec<Vec<u8>>,
-    pub(super) bodies: Vec<LoggedBody>,
+    pub(super) keys: Vec<(Column, Vec<u8>)>,
     /// From the first (included) to the last (excluded).
-    pub(super) ranges: Vec<(Column, RecordId, RecordId)>,
+    pub(super) ranges: Vec<(Column, Vec<u8>, Vec<u8>)>,
 }
 
 /// Answers one waiter once the outcome of its group is known.
@@ -125,6 +138,14 @@ pub(super) struct Writer {
     pub(super) counters: Arc<Counters>,
     pub(super) failing_since: Arc<AtomicI64>,
     signatures: SharedSignatures,
+    /// Records and time of the last group.
+    last_group: (u64, Duration),
+    /// Bytes of the last group: the next one will have as many.
+    last_bytes: usize,
+    /// Where values are made.
+    value: Vec<u8>,
+    /// Where what is digested for the index is gathered.
+    fields: Vec<u8>,
     /// Bodies whose records were not written yet.
     open_bodies: HashMap<u64, Weak<BodyState>>,
     swept: Instant,
@@ -155,6 +176,10 @@ impl Writer {
             counters,
             failing_since,
             signatures: SharedSignatures::default(),
+            last_group: (0, Duration::ZERO),
+            last_bytes: 0,
+            value: Vec::new(),
+            fields: Vec::new(),
             open_bodies: HashMap::new(),
             swept: Instant::now(),
             stopped: false,
@@ -208,20 +233,47 @@ impl Writer {
 
     fn write_group(&mut self, first: Job) {
         let started = Instant::now();
-        let mut group = Group::default();
+        let mut group = Group {
+            batch: WriteBatch::with_capacity_bytes(self.last_bytes),
+            ..Group::default()
+        };
+        self.pause_if_busy();
         let jobs = self.gather(first);
         let outcome = self
             .put_waiting_chunks(&mut group.batch)
             .and_then(|()| self.put_jobs(&mut group, jobs))
             .and_then(|()| {
                 let bytes = group.batch.size_in_bytes();
+                let begun = Instant::now();
                 self.write(std::mem::take(&mut group.batch), true)?;
-                self.counters.group(group.records, bytes, started.elapsed());
+                let sync = begun.elapsed();
+                self.counters.group(group.records, bytes, sync, started.elapsed());
+                self.last_group = (group.records, sync);
+                self.last_bytes = bytes.min(MAX_GROUP_BYTES);
                 Ok(())
             });
         let outcome = outcome.map_err(|problem| self.stop(problem));
         for waiter in group.waiters {
             waiter.answer(&outcome);
+        }
+    }
+
+    /// Ends early when none came during a slice: then all that are under way wait already. Sleeps rather than waits at
+    /// the queue, where each record would wake this thread.
+    fn pause_if_busy(&self) {
+        let (records, sync) = self.last_group;
+        if records < BUSY {
+            return;
+        }
+        let begun = Instant::now();
+        let longest = sync.min(LONGEST_PAUSE);
+        let mut waiting = self.jobs.len();
+        while waiting < LARGE && begun.elapsed() < longest {
+            std::thread::sleep(SLICE);
+            let before = std::mem::replace(&mut waiting, self.jobs.len());
+            if before == waiting {
+                break;
+            }
         }
     }
 
@@ -271,14 +323,12 @@ impl Writer {
             body,
             message_seal: message_seal.as_ref(),
         };
-        let value = codec::encode_record(record, references);
-        batch.put_cf(Column::Record.of(&self.db)?, id.to_key(), value);
+        self.value = codec::encode_record(record, references, std::mem::take(&mut self.value));
+        batch.put_cf(Column::Record.of(&self.db)?, id.to_key(), &self.value);
+        self.value.shrink_to(KEPT_BUFFER);
         batch.put_cf(Column::Pending.of(&self.db)?, id.to_key(), signature_id.to_key());
-        batch.put_cf(
-            Column::Index.of(&self.db)?,
-            codec::index_key(&record.client, &record.query_id, id),
-            [],
-        );
+        let digest = codec::index_digest(&record.client, &record.query_id, &mut self.fields);
+        batch.put_cf(Column::Index.of(&self.db)?, codec::index_key(digest, id), []);
         Ok(())
     }
 
@@ -361,13 +411,22 @@ impl Writer {
                 now,
                 token,
                 hash_chain_result,
+                chains,
                 records,
             } => {
                 let shared = self.sequence.next(now);
+                let column = Column::TimeStamp.of(&self.db)?;
                 let value = codec::encode_time_stamp(&token, &hash_chain_result);
-                batch.put_cf(Column::TimeStamp.of(&self.db)?, shared.to_key(), value);
+                batch.put_cf(column, shared.to_key(), value);
+                for (number, chain) in (0..).zip(&chains) {
+                    batch.put_cf(
+                        column,
+                        codec::chain_key(shared, number),
+                        codec::encode_chain(chain),
+                    );
+                }
                 records.into_iter().try_for_each(|(id, signed, chain)| {
-                    self.put_stamp(batch, id, signed, &Stamp::Batch(shared, chain))
+                    self.put_stamp(batch, id, signed, &Stamp::Shared(shared, chain))
                 })
             }
             Change::FailingSince(since) => self.put_failing_since(batch, since),
@@ -386,7 +445,8 @@ impl Writer {
         stamp: &Stamp,
     ) -> Result<(), DatabaseError> {
         batch.put_cf(Column::Stamp.of(&self.db)?, id.to_key(), stamp.encode());
-        batch.delete_cf(Column::Pending.of(&self.db)?, id.to_key());
+        // Each key of this column is put once and deleted once: the two vanish together when a memtable is flushed.
+        batch.single_delete_cf(Column::Pending.of(&self.db)?, id.to_key());
         let waits = ToArchive::new(signed, stamp);
         batch.put_cf(Column::ToArchive.of(&self.db)?, id.to_key(), waits.encode());
         Ok(())
@@ -409,21 +469,11 @@ impl Writer {
 
     fn put_deletion(&self, batch: &mut WriteBatch, deletion: &Deletion) -> Result<(), DatabaseError> {
         let db = &self.db;
-        for id in &deletion.records {
-            batch.delete_cf(Column::Record.of(db)?, id.to_key());
-            batch.delete_cf(Column::Stamp.of(db)?, id.to_key());
-            batch.delete_cf(Column::ToArchive.of(db)?, id.to_key());
-        }
-        for key in &deletion.index_keys {
-            batch.delete_cf(Column::Index.of(db)?, key);
-        }
-        for body in &deletion.bodies {
-            for chunk in 0..body.chunks {
-                batch.delete_cf(Column::Body.of(db)?, codec::chunk_key(body.id, chunk));
-            }
+        for (column, key) in &deletion.keys {
+            batch.delete_cf(column.of(db)?, key);
         }
         for (column, from, to) in &deletion.ranges {
-            batch.delete_range_cf(column.of(db)?, from.to_key(), to.to_key());
+            batch.delete_range_cf(column.of(db)?, from, to);
         }
         batch.put_cf(
             Column::Meta.of(db)?,

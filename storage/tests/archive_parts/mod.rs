@@ -110,7 +110,7 @@ impl Log {
             now: NOON,
             token: b"token".to_vec(),
             hash_chain_result: b"<result/>".to_vec(),
-            records: ids.iter().map(|id| (*id, b"<chain/>".to_vec())).collect(),
+            records: ids.iter().map(|id| (*id, b"<chain/>".to_vec().into())).collect(),
         };
         self.log.mark_batch_time_stamped(stamp).unwrap();
         ids

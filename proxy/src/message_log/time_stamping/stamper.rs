@@ -1,7 +1,9 @@
 //! One time-stamp: for one record, or for many over a hash tree (wire.md 4.2).
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
+use bytes::Bytes;
 use protocol_pki::digest::Digest;
 use protocol_pki::tsp::{Imprint, TimeStampToken};
 use protocol_signature::document::SignatureDocument;
@@ -111,9 +113,15 @@ impl Stamper {
                 digest: batch.imprint(),
             },
         )?;
-        let chain = |record: &PendingRecord| {
-            let leaf = of.get(&record.signature)?;
-            Some((record.id, batch.chain_xml(*leaf)?))
+        // Records of one leaf have one chain, and are neighbours mostly.
+        let mut written = HashMap::new();
+        let mut chain = |record: &PendingRecord| {
+            let leaf = *of.get(&record.signature)?;
+            let chain = match written.entry(leaf) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(Bytes::from(batch.chain_xml(leaf)?)),
+            };
+            Some((record.id, chain.clone()))
         };
         let now = OffsetDateTime::now_utc();
         for step in records.chunks(STEP) {
@@ -121,7 +129,7 @@ impl Stamper {
                 now,
                 token: token.as_der().to_vec(),
                 hash_chain_result: batch.result_xml().to_vec(),
-                records: step.iter().filter_map(chain).collect(),
+                records: step.iter().filter_map(&mut chain).collect(),
             })?;
         }
         Ok(())
