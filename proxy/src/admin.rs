@@ -108,7 +108,10 @@ pub fn metrics(process: &Process, now: OffsetDateTime) -> String {
     {
         let memory = stats_alloc::INSTRUMENTED_SYSTEM.stats();
         let count = u64::try_from(memory.allocations + memory.reallocations).unwrap_or(u64::MAX);
-        metrics.allocations.inner().store(count, std::sync::atomic::Ordering::Relaxed);
+        metrics
+            .allocations
+            .inner()
+            .store(count, std::sync::atomic::Ordering::Relaxed);
     }
     let snapshot = process.current.take();
     // An absent configuration is as good as one that expires now.

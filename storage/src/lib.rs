@@ -19,7 +19,7 @@
 //!
 //! | column family | key | value |
 //! |---|---|---|
-//! | `default` | `format` | u32, [`message_log::FORMAT_VERSION`]; any other is refused |
+//! | `default` | `format` | u32, [`message_log::FORMAT_VERSION`]; a log of format 1 or 2 is brought to it when the writer opens it, any other is refused |
 //! | | `last_id` | u64, no id up to it is given again (written when records are cleaned) |
 //! | | `failing_since` | i64 microseconds, present while time-stamping fails |
 //! | | `archive/` + group | version byte 1; last digest and name of the last archive of the group |
@@ -29,11 +29,12 @@
 //! | `record` | record id | one record without what is shared: version byte 1, or 2 if message or body is encrypted, then the fields in the order of `codec::encode_record` |
 //! | `signature` | id of the first record that carried it | version byte 1, signature document, optional hash chain result; stored once for the messages of a batch |
 //! | `body` | body id u64 + chunk number u32 | the bytes of the chunk, in a blob file |
-//! | `index` | client, query id, record id (see `codec::index_prefix`) | empty |
+//! | `index` | upper 20 bits of the record id as u32 (4.8 hours), first 8 bytes of the SHA-256 of client and query id (`codec::index_digest`), record id | empty; another client and query id may have the same digest |
 //! | `pending` | record id | key in `signature`; the record has no time-stamp yet |
-//! | `stamp` | record id | version byte 1; kind 1: signature document with the embedded token; kind 2: id of the shared time-stamp, hash chain |
+//! | `stamp` | record id | version byte 1; kind 1: signature document with the embedded token; kind 3: id of the shared time-stamp, number of the hash chain (u32); kind 2, of older formats: id of the shared time-stamp, hash chain |
 //! | `to_archive` | record id | version byte 1; key in `signature`, optional key in `time_stamp`; the record is time-stamped and in no archive |
 //! | `time_stamp` | id, of the same sequence as the records | version byte 1, time-stamp token (DER), hash chain result |
+//! | | the same id, number u32 | version byte 1, hash chain of all records of one signature document |
 //!
 //! A record, its index entry, its pending entry and, for the first of a batch, its signature document are written in
 //! one write batch. A body's chunks are written before its record, so the WAL that holds the record holds the chunks.

@@ -29,6 +29,8 @@ mod writer;
 #[cfg(test)]
 mod encrypted_tests;
 #[cfg(test)]
+mod format_tests;
+#[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;

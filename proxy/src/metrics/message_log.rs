@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prometheus_client::encoding::{EncodeMetric, MetricEncoder};
+use prometheus_client::encoding::{EncodeMetric, MetricEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
@@ -48,14 +48,38 @@ impl LogMetrics {
         Self {
             records: counter(registry, "records_logged", "Records appended to the message log"),
             syncs: counter(registry, "log_syncs", "Synced writes of the message log"),
-            bytes: counter(registry, "log_bytes", "Bytes written to the message log before its records were acknowledged"),
-            waiting: gauge(registry, "log_waiting_records", "Records that wait to be written to the message log"),
-            refused: counter(registry, "log_refused_records", "Records refused because too many waited"),
+            bytes: counter(
+                registry,
+                "log_bytes",
+                "Bytes written to the message log before its records were acknowledged",
+            ),
+            waiting: gauge(
+                registry,
+                "log_waiting_records",
+                "Records that wait to be written to the message log",
+            ),
+            refused: counter(
+                registry,
+                "log_refused_records",
+                "Records refused because too many waited",
+            ),
             groups,
             sync_time,
-            memtables: gauge(registry, "log_memtable_bytes", "Memory of what was logged and is in no table file yet"),
-            blocks: gauge(registry, "log_block_cache_bytes", "Memory of the message log in all, but for what is kept of open files"),
-            tables: gauge(registry, "log_open_table_bytes", "Memory of what is kept of the open files of the message log"),
+            memtables: gauge(
+                registry,
+                "log_memtable_bytes",
+                "Memory of what was logged and is in no table file yet",
+            ),
+            blocks: gauge(
+                registry,
+                "log_block_cache_bytes",
+                "Memory of the message log in all, but for what is kept of open files",
+            ),
+            tables: gauge(
+                registry,
+                "log_open_table_bytes",
+                "Memory of what is kept of the open files of the message log",
+            ),
         }
     }
 
@@ -66,7 +90,8 @@ impl LogMetrics {
         self.syncs.inner().store(figures.syncs, Relaxed);
         self.bytes.inner().store(figures.bytes, Relaxed);
         self.refused.inner().store(figures.refused, Relaxed);
-        self.waiting.set(i64::try_from(figures.waiting).unwrap_or(i64::MAX));
+        self.waiting
+            .set(i64::try_from(figures.waiting).unwrap_or(i64::MAX));
         self.groups.show(figures.group_sizes);
         self.sync_time.show(figures.sync_micros);
         for (gauge, bytes) in [
@@ -118,7 +143,7 @@ impl EncodeMetric for Reported {
         let bounds = self.bounds.iter().map(|bound| *bound as f64 / self.scale);
         // The encoder writes the largest number as +Inf.
         let buckets: Vec<(f64, u64)> = bounds.chain([f64::MAX]).zip(counts).collect();
-        encoder.encode_histogram::<()>(sum as f64 / self.scale, counts.iter().sum(), &buckets, None)
+        encoder.encode_histogram::<NoLabelSet>(sum as f64 / self.scale, counts.iter().sum(), &buckets, None)
     }
 
     fn metric_type(&self) -> MetricType {
@@ -160,7 +185,10 @@ mod tests {
             r#"xroad_log_sync_seconds_bucket{le="+Inf"} 2"#,
             "xroad_log_sync_seconds_count 2",
         ] {
-            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+            assert!(
+                text.lines().any(|found| found == line),
+                "{line} is not in\n{text}"
+            );
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Loads a message log of its own and measures it on this disk; nothing of a server is needed.
 //!
 //! ```text
-//! cargo run -p storage --example message_log_load -- rate DIRECTORY [SECONDS] [BYTES]
+//! cargo run -p storage --example message_log_load -- rate DIRECTORY [SECONDS] [BYTES] [IN-FLIGHT]
 //! cargo run -p storage --example message_log_load -- soak DIRECTORY SECONDS
 //! cargo run -p storage --example message_log_load -- fill DIRECTORY MIB
 //! cargo run -p storage --example message_log_load -- recover DIRECTORY
@@ -33,10 +33,10 @@ fn main() -> Outcome {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let log = |directory: &str| PathBuf::from(directory).join("kiirtee-load-log");
     match words.as_slice() {
-        ["rate", directory] => rate::run(&log(directory), 3, None),
-        ["rate", directory, seconds] => rate::run(&log(directory), seconds.parse()?, None),
-        ["rate", directory, seconds, bytes] => {
-            rate::run(&log(directory), seconds.parse()?, Some(bytes.parse()?))
+        ["rate", directory, more @ ..] => {
+            let number = |at: usize| more.get(at).map(|number| number.parse()).transpose();
+            let seconds = number(0)?.unwrap_or(3);
+            rate::run(&log(directory), seconds, number(1)?, number(2)?)
         }
         ["soak", directory, seconds] => soak::run(&log(directory), seconds.parse()?),
         ["fill", directory, mebibytes] => recovery::fill(&log(directory), mebibytes.parse()?),

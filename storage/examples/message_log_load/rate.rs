@@ -12,9 +12,9 @@ use crate::cpu::Cpu;
 use crate::records::Maker;
 
 /// Exchanges in flight, one after the other.
-const IN_FLIGHT: [usize; 5] = [1, 8, 16, 64, 256];
+const IN_FLIGHT: [u64; 5] = [1, 8, 16, 64, 256];
 /// Bytes of a message where none are asked for.
-const MESSAGE: usize = 1024;
+const MESSAGE: u64 = 1024;
 /// Records that share a signature document.
 const BATCH: u64 = 16;
 
@@ -22,19 +22,21 @@ const BATCH: u64 = 16;
 type Waiting = VecDeque<(Instant, flume::Receiver<Result<LogReceipt, LogError>>)>;
 
 /// Prints the table.
-pub(crate) fn run(directory: &Path, seconds: u64, bytes: Option<usize>) -> Outcome {
+pub(crate) fn run(directory: &Path, seconds: u64, bytes: Option<u64>, only: Option<u64>) -> Outcome {
     let maker = Maker::new(BATCH);
     println!(
-        "in flight  records/s  records/sync  wait p50  wait p99 | µs CPU a record: all  writer  flush  compaction  caller"
+        "in flight  records/s  records/sync  wait p50  wait p99   µs CPU a record: all  writer  flush  compaction  caller"
     );
-    for in_flight in IN_FLIGHT {
+    let numbers = only.map_or_else(|| IN_FLIGHT.to_vec(), |only| vec![only]);
+    for in_flight in numbers {
+        let in_flight = usize::try_from(in_flight)?;
         let _ = fs::remove_dir_all(directory);
         let log = MessageLog::open(directory, Settings::default())?;
         log.set_time_stamping_provider_configured(true);
         measure(
             &log,
             &maker,
-            (in_flight, bytes.unwrap_or(MESSAGE)),
+            (in_flight, usize::try_from(bytes.unwrap_or(MESSAGE))?),
             Duration::from_secs(seconds),
         )?;
         drop(log);
@@ -67,7 +69,7 @@ fn measure(log: &MessageLog, maker: &Maker, (in_flight, bytes): (usize, usize), 
     let cpu = |threads: &str| after.since(&before, threads) / records;
     let caller = cpu("") - cpu("message-log") - cpu("rocksdb");
     println!(
-        "{in_flight:9}  {:9.0}  {:12.1}  {:8.1?}  {:8.1?} | {:21.1}  {:6.1}  {:5.1}  {:10.1}  {caller:6.1}",
+        "{in_flight:9}  {:9.0}  {:12.1}  {:8.1?}  {:8.1?}  {:21.1}  {:6.1}  {:5.1}  {:10.1}  {caller:6.1}",
         records / elapsed,
         records / syncs,
         percentile(&waits, 50),

@@ -120,14 +120,18 @@ fn minute(
 /// Time-stamps and cleans as a server does, beside the load.
 fn keep_house(log: &MessageLog, end: &AtomicBool) -> Result<(), String> {
     let chain = Bytes::from(vec![b'c'; 2000]);
+    let mut cleaned = Instant::now();
     while !end.load(Ordering::Relaxed) {
         let pending = log
             .records()
             .pending(STAMPED)
             .map_err(|error| error.to_string())?;
-        if pending.len() < STAMPED {
+        if cleaned.elapsed() > LINE {
+            cleaned = Instant::now();
             let kept = log.clean(OffsetDateTime::now_utc() - KEPT, Unarchived::Remove);
             kept.map_err(|error| error.to_string())?;
+        }
+        if pending.len() < STAMPED {
             std::thread::sleep(Duration::from_secs(1));
         }
         for step in pending.chunks(500) {
