@@ -23,6 +23,7 @@ use super::{
     library::Library,
     objects::{self, Contents},
 };
+use crate::token::TokenKey;
 
 /// What a slot shows.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -135,6 +136,11 @@ impl Core {
 
     pub(super) fn is_suspect(&self) -> bool {
         self.suspect.load(Ordering::Acquire)
+    }
+
+    /// Keys have gone that nobody deleted: some libraries do not say more when their token goes.
+    pub(super) fn suspect(&self) {
+        self.suspect.store(true, Ordering::Release);
     }
 
     pub(super) fn forget_handles(&self) {
@@ -309,7 +315,14 @@ impl Core {
     /// Looks at what the token holds.
     pub(super) fn read_contents(&self, seat: &mut Seat) -> Result<(), Failure> {
         let contents = self.logged_in(seat, |open| objects::read(&open.session))?;
-        self.state().contents = contents;
+        let mut state = self.state();
+        let stays = |key: &TokenKey| contents.keys.iter().any(|found| found.id == key.id);
+        let lost = !state.contents.keys.iter().all(stays);
+        state.contents = contents;
+        drop(state);
+        if lost {
+            self.suspect();
+        }
         Ok(())
     }
 }

@@ -236,6 +236,7 @@ impl Device {
                 let info = match library.get_token_info(slot) {
                     Ok(info) => info,
                     Err(error) => {
+                        let error = Failure::from(error);
                         tracing::warn!(device = settings.name, slot = slot.id(), %error, "a slot cannot be read");
                         continue;
                     }

@@ -169,7 +169,11 @@ impl HardwareToken {
                 SignerError::TokenNotAvailable(id())
             }
             (_, Failure::NoPin) | (Remedy::Login, _) => SignerError::TokenNotActive(id()),
-            (_, Failure::NoKey) => SignerError::KeyNotAvailable(id()),
+            (_, Failure::NoKey) => {
+                self.core.suspect();
+                let _ = self.missing.try_send(super::Wake::Look);
+                SignerError::KeyNotAvailable(id())
+            }
             (Remedy::RightPin, failure) if failure.is(cryptoki::error::RvError::PinIncorrect) => {
                 SignerError::PinIncorrect
             }
@@ -390,6 +394,7 @@ impl Token for HardwareToken {
                 tracing::warn!(key = wanted, token = core.id, "the key was not on the token");
             }
             core.forget_handles();
+            core.state().contents.keys.retain(|key| key.id != wanted);
             core.read_contents(seat)
         })
     }
