@@ -4,11 +4,8 @@
 //! intermediates, be meant for authentication, and belong to a server of the member. The costly part is remembered
 //! until the certificates or OCSP responses run out; whose server it is is looked up every time.
 
-use std::cell::RefCell;
-use std::num::NonZeroUsize;
-use std::ops::RangeInclusive;
+mod verdicts;
 
-use lru::LruCache;
 use protocol_message::identifier::{ClientId, SecurityServerId};
 use protocol_pki::certificate::{Certificate, CertificateError};
 use protocol_pki::digest::{Digest, DigestAlgorithm};
@@ -19,8 +16,8 @@ use time::OffsetDateTime;
 use crate::snapshot::LoadedGlobalConf;
 use crate::snapshot::material::StatusError;
 
-/// Judgements that a worker remembers.
-const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
+pub(crate) use verdicts::Verdicts;
+
 /// Certificates of a presented chain that are looked at; TLS peers send the leaf and its intermediates.
 const MAX_PRESENTED: usize = 10;
 
@@ -157,45 +154,36 @@ impl Presented {
     }
 }
 
-/// Judgements of one worker.
-#[derive(Debug)]
-pub struct Judge {
-    /// From the moment of the judgement until certificates or OCSP responses run out.
-    good: RefCell<LruCache<Digest, RangeInclusive<OffsetDateTime>>>,
-}
-
-impl Default for Judge {
-    fn default() -> Self {
-        Self {
-            good: RefCell::new(LruCache::new(REMEMBERED)),
-        }
-    }
-}
+/// Judges the servers that call one worker.
+#[derive(Debug, Default)]
+pub struct Judge(Verdicts);
 
 impl Judge {
-    /// Whether a server with this certificate and these OCSP responses may speak for the member now.
+    /// Whether a server that presents these certificates, its own first, and these OCSP responses may speak for the
+    /// member now.
     ///
     /// # Errors
     /// [`CertificateRejected`] with the cause.
     pub fn judge(
         &self,
-        presented: &Presented,
+        certificates: &[CertificateDer<'_>],
         responses: &[impl AsRef<[u8]>],
         member: &ClientId,
         globalconf: &LoadedGlobalConf,
         at: OffsetDateTime,
     ) -> Result<(), CertificateRejected> {
         let instance = &member.instance;
-        let certificates = std::iter::once(&presented.leaf)
-            .chain(&presented.intermediates)
-            .map(Certificate::as_der);
-        let pieces = certificates.chain(responses.iter().map(AsRef::as_ref));
+        let shown = certificates.iter().map(AsRef::as_ref);
+        let pieces = shown.chain(responses.iter().map(AsRef::as_ref));
         let key = key(pieces, instance, globalconf);
-        let mut known = self.good.borrow_mut();
-        if !known.get(&key).is_some_and(|good| good.contains(&at)) {
-            let until = presented.status(responses, instance, globalconf, at)?;
-            known.put(key, at..=until);
-        }
+        let presented = match self.0.good(&key, at) {
+            Some(presented) => presented,
+            None => {
+                let presented = Presented::read(certificates)?;
+                let until = presented.status(responses, instance, globalconf, at)?;
+                self.0.remember(key, presented, at..=until)
+            }
+        };
         presented.belongs_to(member, globalconf)
     }
 }

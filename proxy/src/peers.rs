@@ -2,7 +2,6 @@
 //! (wire.md 2.6, 2.7). What a worker keeps for that is here, one attempt in `visit`.
 
 mod ocsp;
-mod verdicts;
 mod visit;
 
 use std::time::Duration;
@@ -14,13 +13,12 @@ use crate::host_name;
 use crate::http::NO_LIMIT;
 use crate::net::tls::handshake;
 use crate::net::{ConnectError, ConnectionPool, PoolSettings, PooledConnection, Race};
-use crate::peer_certificate::CertificateRejected;
+use crate::peer_certificate::{CertificateRejected, Verdicts};
 use crate::process::Process;
 use crate::settings::ProxySettings;
 use crate::snapshot::tls::PeerTls;
 use crate::snapshot::{LoadedGlobalConf, Snapshot};
 
-use verdicts::Verdicts;
 use visit::Visit;
 
 pub use ocsp::{OcspFetchError, OcspResponsesOfPeers};

@@ -3,6 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use reply::Inbox;
+use signer_client::Outcome;
+use storage::message_log::{LogError, LogReceipt};
+
 use crate::exchange::verify::Verifier;
 use crate::net::{ConnectionPool, PoolSettings};
 use crate::peer_certificate::Judge;
@@ -22,18 +26,28 @@ pub struct WorkerState {
     pub callers: Judge,
     /// Signature documents that were verified.
     pub verifier: Verifier,
+    /// Where the signer's answers arrive.
+    pub signed: Inbox<Outcome>,
+    /// Where receipts of the message log arrive.
+    pub logged: Inbox<Result<LogReceipt, LogError>>,
 }
 
 impl WorkerState {
-    /// A worker that has done nothing yet. Call inside the worker: its pools sweep themselves there.
+    /// A worker that has done nothing yet. Call inside the worker: its pools sweep themselves and its answers arrive there.
     #[must_use]
     pub fn new(process: Arc<Process>) -> Rc<Self> {
         let peers = Peers::new(&process.settings.proxy);
+        let (signed, signatures) = Inbox::new();
+        let (logged, receipts) = Inbox::new();
+        monoio::spawn(signatures.run());
+        monoio::spawn(receipts.run());
         Rc::new(Self {
             peers,
             services: ConnectionPool::new(PoolSettings::default()),
             callers: Judge::default(),
             verifier: Verifier::new(process.settings.kiirtee.verification_cache),
+            signed,
+            logged,
             process,
         })
     }

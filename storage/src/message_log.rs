@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
 use bytes::Bytes;
+use reply::Reply;
 use rocksdb::DB;
 use time::OffsetDateTime;
 
@@ -196,17 +197,21 @@ impl MessageLog {
     ///
     /// Does not block. The time-stamping rule (wire.md 5.2) is checked here, at the record's own time.
     #[must_use = "the record is durable only when its receipt arrives"]
-    pub fn append(&self, record: Record) -> flume::Receiver<Result<LogReceipt, LogError>> {
-        let (reply, answer) = flume::bounded(1);
+    pub fn append(&self, record: Record) -> reply::Receiver<Result<LogReceipt, LogError>> {
+        let (reply, answer) = reply::channel();
+        self.append_to(record, reply);
+        answer
+    }
+
+    /// As [`Self::append`], with the receipt where the caller wants it.
+    pub fn append_to(&self, record: Record, reply: Reply<Result<LogReceipt, LogError>>) {
         if let Err(refused) = self.check(&record) {
-            let _ = reply.send(Err(refused));
-            return answer;
+            return reply.send(Err(refused));
         }
         match self.sealed(record) {
             Ok(appended) => self.hand_over(Job::Append(Box::new(appended), reply)),
-            Err(problem) => drop(reply.send(Err(problem))),
+            Err(problem) => reply.send(Err(problem)),
         }
-        answer
     }
 
     /// Encrypts the message, if the log is encrypted, on the caller's thread: the writer serves all.
@@ -245,8 +250,8 @@ impl MessageLog {
             Err(flume::TrySendError::Disconnected(job)) => (job, LogError::Stopped),
         };
         match job {
-            Job::Append(_, reply) => drop(reply.send(Err(problem))),
-            Job::Change(_, reply) => drop(reply.send(Err(problem))),
+            Job::Append(_, reply) => reply.send(Err(problem)),
+            Job::Change(_, reply) => reply.send(Err(problem)),
         }
     }
 
@@ -369,7 +374,7 @@ impl MessageLog {
 
     /// Waits in line with the records; from threads that may block.
     fn change(&self, change: Change) -> Result<(), LogError> {
-        let (reply, answer) = flume::bounded(1);
+        let (reply, answer) = reply::channel();
         let jobs = self.inner.jobs.as_ref().ok_or(LogError::Stopped)?;
         jobs.send(Job::Change(change, reply))
             .map_err(|_| LogError::Stopped)?;

@@ -23,13 +23,15 @@ const PROTOCOL: &[&str] = &[
 fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
     let with = |base: &[&'static str], more: &[&'static str]| [base, more].concat();
     let (imports, tests): (Vec<&'static str>, &'static [&'static str]) = match name {
-        "protocol-message" | "protocol-pki" | "proxy-http-codec" | "proxy-tls-cbc" | "settings" | "tidy" => {
-            (vec![], &[])
-        }
+        "protocol-message" | "protocol-pki" | "proxy-http-codec" | "proxy-tls-cbc" | "reply" | "settings"
+        | "tidy" => (vec![], &[]),
         "protocol-signature" => (vec!["protocol-pki"], &[]),
         "protocol-globalconf" => (WORDS.to_vec(), &[]),
-        "signer-client" => (vec!["protocol-pki"], &[]),
-        "storage" => (vec!["protocol-message", "protocol-signature"], &["protocol-pki"]),
+        "signer-client" => (vec!["protocol-pki", "reply"], &[]),
+        "storage" => (
+            vec!["protocol-message", "protocol-signature", "reply"],
+            &["protocol-pki"],
+        ),
         "signer" => (
             vec!["protocol-pki", "protocol-signature", "settings", "signer-client"],
             &[],
@@ -46,6 +48,7 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
                 &[
                     "proxy-http-codec",
                     "proxy-tls-cbc",
+                    "reply",
                     "settings",
                     "signer-client",
                     "storage",

@@ -121,7 +121,6 @@ async fn stream<'b>(
     let mut body_log = exchange.party().body_log(request.service());
     let has_body = stream_body(body, &mut outgoing, out, &mut body_log).await?;
     asker.waits(body);
-    out.flush().await?;
     let party = exchange.party();
     let signature = party.sign(request.client(), outgoing.digests()).await?;
     let logged = party

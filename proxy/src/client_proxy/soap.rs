@@ -119,7 +119,6 @@ async fn stream<'b>(
     if let Some(body) = body {
         asker.waits(body);
     }
-    out.flush().await?;
     let party = exchange.party();
     let signature = party.sign(&message.header.client, outgoing.digests()).await?;
     let logged = party.log_soap(message, Direction::Request, (&part.bytes, message), &signature);

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 use super::{ExchangeError, SignatureParts};
 use crate::process::Process;
+use crate::worker_state::WorkerState;
 
 /// Why a message was not logged.
 #[derive(Debug, thiserror::Error)]
@@ -126,18 +127,19 @@ pub struct Entry {
 /// # Errors
 /// [`LogFailure`]; the exchange must fail then.
 pub async fn rest(
-    process: &Process,
+    worker: &WorkerState,
     entry: Entry,
     (message, filtered): (impl FnOnce() -> Bytes, impl FnOnce() -> Bytes),
     signature: &SignatureParts,
     body: (BodyLog, bool),
 ) -> Result<LogReceipt, LogFailure> {
-    let whole = process
+    let whole = worker
+        .process
         .settings
         .body_logging
         .keeps(entry.client_side, &entry.service);
     let message = if whole { message() } else { filtered() };
-    append(process, entry, (message, !whole), signature, body).await
+    append(worker, entry, (message, !whole), signature, body).await
 }
 
 /// What a SOAP message leaves in the log: the envelope, whole or with an empty body; never attachments.
@@ -145,13 +147,13 @@ pub async fn rest(
 /// # Errors
 /// [`LogFailure`]; the exchange must fail then.
 pub async fn soap(
-    process: &Process,
+    worker: &WorkerState,
     entry: Entry,
     (message, filtered): (impl FnOnce() -> Bytes, impl FnOnce() -> Bytes),
     signature: &SignatureParts,
 ) -> Result<LogReceipt, LogFailure> {
     rest(
-        process,
+        worker,
         entry,
         (message, filtered),
         signature,
@@ -162,7 +164,7 @@ pub async fn soap(
 
 /// Appends a message to the log and waits until it is durable, and time-stamped where that is to be at once.
 async fn append(
-    process: &Process,
+    worker: &WorkerState,
     entry: Entry,
     (message, filtered): (Bytes, bool),
     signature: &SignatureParts,
@@ -185,12 +187,10 @@ async fn append(
         body,
         truncated: truncated || filtered,
     };
-    let receipt = process
-        .log
-        .append(record)
-        .recv_async()
-        .await
-        .unwrap_or(Err(LogError::Stopped))?;
+    let process = &worker.process;
+    let (reply, receipt) = worker.logged.expect();
+    process.log.append_to(record, reply);
+    let receipt = receipt.await.unwrap_or(Err(LogError::Stopped))?;
     if process.settings.message_log.timestamp_immediately {
         process.time_stamper.stamp_now(receipt.id()).await?;
     }

@@ -44,10 +44,9 @@ impl Party<'_> {
     /// # Errors
     /// [`SignError`].
     pub async fn sign(&self, member: &ClientId, parts: &PartDigests) -> Result<SignatureParts, SignError> {
-        let process = &self.worker.process;
-        let snapshot = process.current.take();
+        let snapshot = self.worker.process.current.take();
         let context = sign::context(&snapshot, member, OffsetDateTime::now_utc())?;
-        sign::sign(&process.signer, &context, parts).await
+        sign::sign(self.worker, &context, parts).await
     }
 
     /// Verifies a message, now that all of it is here; its evidence may be younger than the exchange.
@@ -84,7 +83,7 @@ impl Party<'_> {
         let whole = || response.map_or_else(|| request.to_bytes(), ResponsePart::to_bytes);
         let filtered = || response.map_or_else(|| request.filtered(), ResponsePart::filtered);
         let content = (|| Bytes::copy_from_slice(whole()), || filtered().into());
-        Ok(log::rest(&self.worker.process, entry, content, signature, body).await?)
+        Ok(log::rest(self.worker, entry, content, signature, body).await?)
     }
 
     /// Logs a SOAP request or the response to it, found under the request's message id.
@@ -103,7 +102,7 @@ impl Party<'_> {
         let entry = self.entry(MessageKind::Soap, direction, subject);
         let whole = || Bytes::copy_from_slice(bytes);
         let content = (whole, || filtered_message(message).into());
-        Ok(log::soap(&self.worker.process, entry, content, signature).await?)
+        Ok(log::soap(self.worker, entry, content, signature).await?)
     }
 
     fn entry(

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 
 use super::{PartDigests, SignatureParts};
 use crate::snapshot::{SigningContext, Snapshot};
+use crate::worker_state::WorkerState;
 
 /// Why there is no signature.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,7 @@ pub fn context(
 /// # Errors
 /// [`SignError::Signer`] with the signer's reason.
 pub async fn sign(
-    signer: &signer_client::Client,
+    worker: &WorkerState,
     context: &SigningContext,
     parts: &PartDigests,
 ) -> Result<SignatureParts, SignError> {
@@ -53,8 +54,13 @@ pub async fn sign(
         ocsp_responses: context.ocsp_responses.clone(),
         parts: parts.as_slice().iter().map(to_signer).collect(),
     };
-    let answer = signer.submit(Request::SignMessage(request)).recv_async().await;
-    let signed: SignedMessage = answer.unwrap_or(Err(SignerError::Disconnected))?.try_into()?;
+    let (reply, answer) = worker.signed.expect();
+    let request = Request::SignMessage(request);
+    worker.process.signer.submit_to(request, reply);
+    let signed: SignedMessage = answer
+        .await
+        .unwrap_or(Err(SignerError::Disconnected))?
+        .try_into()?;
     Ok(SignatureParts {
         document: bytes(&signed.signature_xml),
         hash_chain_result: signed.hash_chain_result.as_ref().map(bytes),

@@ -5,7 +5,7 @@ use protocol_message::identifier::{ClientId, SecurityServerId};
 use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
 
-use crate::peer_certificate::{CertificateRejected, Judge, Presented};
+use crate::peer_certificate::{CertificateRejected, Judge};
 use crate::snapshot::{LoadedGlobalConf, Snapshot};
 
 /// Why it may not.
@@ -101,9 +101,7 @@ pub fn check_caller(
     if caller.ocsp_responses.is_empty() {
         return Err(PeerRejected::NoOcspResponses);
     }
-    let presented = Presented::read(caller.certificates)?;
-    judge.judge(&presented, caller.ocsp_responses, client, globalconf, at)?;
-    Ok(())
+    Ok(judge.judge(caller.certificates, caller.ocsp_responses, client, globalconf, at)?)
 }
 
 #[cfg(test)]

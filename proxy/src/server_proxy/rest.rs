@@ -140,7 +140,6 @@ async fn answer(
         },
     );
     let (response, body) = relaying.await?;
-    out.flush().await?;
     drop(connection);
     seal(exchange, request, &response, outgoing, body).await
 }
@@ -164,7 +163,6 @@ async fn answer_metadata(
     body_log.append(answer.body.clone()).await?;
     outgoing.body(out, answer.body).await?;
     outgoing.end_body();
-    out.flush().await?;
     seal(exchange, request, &response, outgoing, (body_log, true)).await
 }
 

@@ -255,7 +255,6 @@ async fn relay(
     source
         .stream_attachments(outgoing, out, ExchangeError::in_service)
         .await?;
-    out.flush().await?;
     Ok((bytes, response))
 }
 

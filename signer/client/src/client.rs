@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use reply::Reply;
+
 use crate::{
     Outcome, Request, Response, SignerError,
     link::{self, Shared, Submission},
@@ -115,30 +117,26 @@ impl Client {
 
     /// Sends the request and gives the place where its answer will arrive: exactly one, within the time limit of the
     /// settings, an error if need be. Costs one queue push; never blocks. The receiver may be dropped.
-    pub fn submit(&self, request: Request) -> flume::Receiver<Outcome> {
-        let (reply, receiver) = flume::bounded(1);
-        if let Err(error) = self.enqueue(request, &reply) {
-            // The receiver is in hand and the queue empty: this cannot fail.
-            let _ = reply.try_send(Err(error));
-        }
+    pub fn submit(&self, request: Request) -> reply::Receiver<Outcome> {
+        let (reply, receiver) = reply::channel();
+        self.submit_to(request, reply);
         receiver
     }
 
-    fn enqueue(&self, request: Request, reply: &flume::Sender<Outcome>) -> Result<(), SignerError> {
+    /// As [`Self::submit`], with the answer where the caller wants it.
+    pub fn submit_to(&self, request: Request, reply: Reply<Outcome>) {
         if !self.is_connected() {
-            return Err(SignerError::Disconnected);
+            return reply.send(Err(SignerError::Disconnected));
         }
-        let submission = Submission {
-            request,
-            reply: reply.clone(),
+        let refused = match self.inner.queue.try_send(Submission { request, reply }) {
+            Ok(()) => return,
+            Err(refused) => refused,
         };
-        self.inner
-            .queue
-            .try_send(submission)
-            .map_err(|error| match error {
-                flume::TrySendError::Full(_) => SignerError::Busy,
-                flume::TrySendError::Disconnected(_) => SignerError::Disconnected,
-            })
+        let error = match &refused {
+            flume::TrySendError::Full(_) => SignerError::Busy,
+            flume::TrySendError::Disconnected(_) => SignerError::Disconnected,
+        };
+        refused.into_inner().reply.send(Err(error));
     }
 
     /// Sends the request and waits for its answer.

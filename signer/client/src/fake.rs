@@ -8,8 +8,7 @@ pub fn client(mut answer: impl FnMut(Request) -> Outcome + Send + 'static) -> Cl
     let (queue, submissions) = flume::bounded::<Submission>(QUEUE_CAPACITY);
     std::thread::spawn(move || {
         for submission in submissions {
-            // Who asked may have gone.
-            let _ = submission.reply.try_send(answer(submission.request));
+            submission.reply.send(answer(submission.request));
         }
     });
     Client::from_queue(queue)

@@ -13,11 +13,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use reply::Reply;
 use zeroize::Zeroize;
 
 use crate::{
     MAX_IN_FLIGHT, Outcome, PROTOCOL_VERSION, Request, Response, Settings, SignerError,
-    frame::{self, ClientFrame, FrameError, FrameReader, ServerFrame},
+    frame::{self, BatchReply, ClientFrame, FrameError, FrameReader, ServerFrame},
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -34,7 +35,7 @@ const WRITE_BUFFER: usize = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct Submission {
     pub(crate) request: Request,
-    pub(crate) reply: flume::Sender<Outcome>,
+    pub(crate) reply: Reply<Outcome>,
 }
 
 /// What the threads of a client share.
@@ -55,7 +56,7 @@ struct Link {
 
 #[derive(Debug)]
 struct Waiting {
-    reply: flume::Sender<Outcome>,
+    reply: Reply<Outcome>,
     since: Instant,
 }
 
@@ -106,14 +107,27 @@ impl Shared {
         drop(link);
         self.changed.notify_all();
         for (_, waiting) in waiting {
-            answer(&waiting.reply, Err(SignerError::Disconnected));
+            waiting.reply.send(Err(SignerError::Disconnected));
         }
     }
 
     fn resolve(&self, id: u64, outcome: Outcome) {
         let waiting = self.link().waiting.remove(&id);
         if let Some(waiting) = waiting {
-            answer(&waiting.reply, outcome);
+            waiting.reply.send(outcome);
+        }
+    }
+
+    /// Answers the messages of a batch; who waits for several of them is woken once ([`reply::Inbox`]).
+    fn resolve_all(&self, batch: BatchReply) {
+        let mut link = self.link();
+        let found = batch
+            .into_answers()
+            .filter_map(|(id, message)| Some((link.waiting.remove(&id)?.reply, message)));
+        let found: Vec<_> = found.collect();
+        drop(link);
+        for (reply, message) in found {
+            reply.send(Ok(Response::SignedMessage(message)));
         }
     }
 
@@ -126,14 +140,9 @@ impl Shared {
             .extract_if(|_, waiting| late(waiting))
             .collect();
         for (_, waiting) in expired {
-            answer(&waiting.reply, Err(SignerError::TimedOut));
+            waiting.reply.send(Err(SignerError::TimedOut));
         }
     }
-}
-
-fn answer(reply: &flume::Sender<Outcome>, outcome: Outcome) {
-    // Who asked may have stopped waiting.
-    let _ = reply.try_send(outcome);
 }
 
 /// Connects, if it goes at once, and starts the two threads.
@@ -232,11 +241,7 @@ fn is_timeout(error: &io::Error) -> bool {
 fn dispatch(shared: &Shared, frame: ServerFrame) -> Result<(), FrameError> {
     match frame {
         ServerFrame::Reply { id, outcome } => shared.resolve(id, outcome),
-        ServerFrame::Batch(batch) => {
-            for (id, message) in batch.into_answers() {
-                shared.resolve(id, Ok(Response::SignedMessage(message)));
-            }
-        }
+        ServerFrame::Batch(batch) => shared.resolve_all(batch),
         ServerFrame::Hello { .. } | ServerFrame::Refused { .. } => return Err(FrameError::Closed),
     }
     Ok(())
@@ -245,11 +250,11 @@ fn dispatch(shared: &Shared, frame: ServerFrame) -> Result<(), FrameError> {
 fn write_requests(shared: &Shared, submissions: &flume::Receiver<Submission>) {
     let mut out = Vec::new();
     while let Ok(first) = submissions.recv() {
-        let mut secret = add(shared, &first, &mut out);
+        let mut secret = add(shared, first, &mut out);
         while out.len() < WRITE_BUFFER
             && let Ok(next) = submissions.try_recv()
         {
-            secret |= add(shared, &next, &mut out);
+            secret |= add(shared, next, &mut out);
         }
         flush(shared, &out);
         if secret {
@@ -261,43 +266,37 @@ fn write_requests(shared: &Shared, submissions: &flume::Receiver<Submission>) {
 }
 
 /// Registers the request and appends its frame; says whether the frame holds a secret.
-fn add(shared: &Shared, submission: &Submission, out: &mut Vec<u8>) -> bool {
-    let secret = submission.request.has_secret();
+fn add(shared: &Shared, Submission { request, reply }: Submission, out: &mut Vec<u8>) -> bool {
+    let secret = request.has_secret();
     if secret {
         // Growing would leave a copy of the PIN behind.
         out.reserve(4096);
     }
-    let id = match register(shared, &submission.reply) {
-        Ok(id) => id,
-        Err(error) => {
-            answer(&submission.reply, Err(error));
-            return false;
-        }
+    let Some(id) = register(shared, reply) else {
+        return false;
     };
-    if let Err(error) = frame::encode_request(id, &submission.request, out) {
+    if let Err(error) = frame::encode_request(id, &request, out) {
         shared.resolve(id, Err(error.into()));
     }
     secret
 }
 
-fn register(shared: &Shared, reply: &flume::Sender<Outcome>) -> Result<u64, SignerError> {
+/// The id under which the answer is waited for; a request that can't be sent is answered at once.
+fn register(shared: &Shared, reply: Reply<Outcome>) -> Option<u64> {
     let mut link = shared.link();
-    if link.stream.is_none() {
-        return Err(SignerError::Disconnected);
-    }
-    if link.waiting.len() >= MAX_IN_FLIGHT {
-        return Err(SignerError::Busy);
-    }
-    link.next_id += 1;
-    let id = link.next_id;
-    link.waiting.insert(
-        id,
-        Waiting {
-            reply: reply.clone(),
-            since: Instant::now(),
-        },
-    );
-    Ok(id)
+    let refused = match () {
+        () if link.stream.is_none() => SignerError::Disconnected,
+        () if link.waiting.len() >= MAX_IN_FLIGHT => SignerError::Busy,
+        () => {
+            link.next_id += 1;
+            let (id, since) = (link.next_id, Instant::now());
+            link.waiting.insert(id, Waiting { reply, since });
+            return Some(id);
+        }
+    };
+    drop(link);
+    reply.send(Err(refused));
+    None
 }
 
 fn flush(shared: &Shared, out: &[u8]) {

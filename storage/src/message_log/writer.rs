@@ -11,6 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use reply::Reply;
 use rocksdb::{DB, WriteBatch, WriteOptions};
 use time::OffsetDateTime;
 use tracing::{error, warn};
@@ -46,13 +47,11 @@ const SWEEP: Duration = Duration::from_millis(500);
 /// `failing_since` while time-stamping does not fail.
 pub(super) const NOT_FAILING: i64 = i64::MIN;
 
-pub(super) type Reply<T> = flume::Sender<Result<T, LogError>>;
-
 /// What the writer is asked for.
 #[derive(Debug)]
 pub(super) enum Job {
-    Append(Box<Appended>, Reply<LogReceipt>),
-    Change(Change, Reply<()>),
+    Append(Box<Appended>, Reply<Result<LogReceipt, LogError>>),
+    Change(Change, Reply<Result<(), LogError>>),
 }
 
 /// A record to write, its message encrypted if the log is.
@@ -103,8 +102,8 @@ pub(super) struct Deletion {
 /// Answers one waiter once the outcome of its group is known.
 #[derive(Debug)]
 enum Waiter {
-    Record(RecordId, Reply<LogReceipt>),
-    Change(Reply<()>),
+    Record(RecordId, Reply<Result<LogReceipt, LogError>>),
+    Change(Reply<Result<(), LogError>>),
 }
 
 impl Waiter {
@@ -113,10 +112,10 @@ impl Waiter {
     fn answer(self, outcome: &Result<(), LogError>) {
         match self {
             Self::Record(id, reply) => {
-                let _ = reply.send(outcome.clone().map(|()| LogReceipt::after_sync(id)));
+                reply.send(outcome.clone().map(|()| LogReceipt::after_sync(id)));
             }
             Self::Change(reply) => {
-                let _ = reply.send(outcome.clone());
+                reply.send(outcome.clone());
             }
         }
     }

@@ -1,5 +1,5 @@
 //! What was found out about peers, for as long as it holds: a connection that is used again shows the same certificates as
-//! before, and need not have them read, their chain built and OCSP responses looked up once more.
+//! before, and need not have them read, their chain built and OCSP responses verified once more.
 
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
@@ -10,14 +10,14 @@ use lru::LruCache;
 use protocol_pki::digest::Digest;
 use time::OffsetDateTime;
 
-use crate::peer_certificate::Presented;
+use super::Presented;
 
 /// Verdicts that a worker remembers.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
 
-/// Good verdicts of one worker, by [`key`](crate::peer_certificate::key) of the certificates.
+/// Good verdicts of one worker, by [`key`](super::key) of the certificates.
 #[derive(Debug)]
-pub(super) struct Verdicts(RefCell<LruCache<Digest, Verdict>>);
+pub(crate) struct Verdicts(RefCell<LruCache<Digest, Verdict>>);
 
 /// A chain that is good.
 #[derive(Debug)]
@@ -35,14 +35,14 @@ impl Default for Verdicts {
 
 impl Verdicts {
     /// The chain, read, if it is known to be good at this time.
-    pub(super) fn good(&self, key: &Digest, at: OffsetDateTime) -> Option<Rc<Presented>> {
+    pub(crate) fn good(&self, key: &Digest, at: OffsetDateTime) -> Option<Rc<Presented>> {
         let mut verdicts = self.0.borrow_mut();
         let verdict = verdicts.get(key).filter(|verdict| verdict.good.contains(&at))?;
         Some(Rc::clone(&verdict.presented))
     }
 
     /// Remembers a chain that is good for so long, and gives it back.
-    pub(super) fn remember(
+    pub(crate) fn remember(
         &self,
         key: Digest,
         presented: Presented,
