@@ -32,6 +32,7 @@ pub mod peer_certificate;
 pub mod peers;
 pub mod process;
 pub mod query_string;
+pub mod sealing;
 pub mod server_proxy;
 pub mod service_url;
 pub mod settings;

@@ -62,6 +62,66 @@ pub struct SideMetrics {
     pub verification_cache_misses: Counter,
 }
 
+/// The series of sealing: what shares a signature and a write, and what that costs. Clones are the same series.
+#[derive(Debug, Clone)]
+pub struct SealingMetrics {
+    /// Messages sealed together.
+    pub batch: Histogram,
+    /// Seconds from being handed over to being sent to the signer.
+    pub waiting: Histogram,
+    /// Seconds from being sent to the signer to the signature.
+    pub signing: Histogram,
+}
+
+impl SealingMetrics {
+    fn new(registry: &mut Registry) -> Self {
+        Self {
+            batch: histogram(
+                registry,
+                "sealing_batch_messages",
+                "Messages that were signed and logged together",
+                (1.0, 2.0, 9),
+            ),
+            waiting: histogram(
+                registry,
+                "sealing_wait_seconds",
+                "Time that messages waited for the batch before theirs",
+                (0.0001, 3.0, 12),
+            ),
+            signing: histogram(
+                registry,
+                "sealing_signature_seconds",
+                "Time that the signer took for a batch",
+                (0.0001, 3.0, 12),
+            ),
+        }
+    }
+
+    /// A batch begins, each of whose messages has waited for so long.
+    pub fn batch(&self, waited: impl ExactSizeIterator<Item = Duration>) {
+        // Batches have at most 256 messages: exact.
+        self.batch.observe(waited.len() as f64);
+        waited.for_each(|waited| self.waiting.observe(waited.as_secs_f64()));
+    }
+
+    /// The signer has answered.
+    pub fn signed(&self, time: Duration) {
+        self.signing.observe(time.as_secs_f64());
+    }
+}
+
+/// A histogram whose buckets begin at `first` and grow by `factor`.
+fn histogram(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    (first, factor, count): (f64, f64, u16),
+) -> Histogram {
+    let histogram = Histogram::new(exponential_buckets(first, factor, count));
+    registry.register(name, help, histogram.clone());
+    histogram
+}
+
 /// The series of archiving.
 #[derive(Debug)]
 pub struct ArchiveMetrics {
@@ -105,6 +165,8 @@ pub struct Metrics {
     pub spool_bytes: Gauge,
     /// 1 while the health check's port is in maintenance mode, else 0.
     pub maintenance_mode: Gauge,
+    /// Signing and logging what is sent.
+    pub sealing: SealingMetrics,
     /// The archive.
     pub archive: ArchiveMetrics,
     /// Blocks of memory obtained or resized since the process started, by Rust code.
@@ -174,6 +236,7 @@ impl Metrics {
                 "maintenance_mode",
                 "1 while the health check's port is in maintenance mode",
             ),
+            sealing: SealingMetrics::new(&mut registry),
             archive: archive(&mut registry),
             #[cfg(feature = "count-allocations")]
             allocations: counter(

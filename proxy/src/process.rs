@@ -8,6 +8,7 @@ use crate::admin::Maintenance;
 use crate::message_log::time_stamping::TimeStamper;
 use crate::metrics::Metrics;
 use crate::net::tls::HandshakePool;
+use crate::sealing::Sealing;
 use crate::settings::Settings;
 use crate::snapshot::Current;
 use crate::spool::Spools;
@@ -21,6 +22,8 @@ pub struct Process {
     pub current: Arc<Current>,
     /// Where messages are logged.
     pub log: MessageLog,
+    /// Where messages are signed and logged.
+    pub sealing: Sealing,
     /// Who signs.
     pub signer: signer_client::Client,
     /// What is counted.

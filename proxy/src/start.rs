@@ -23,6 +23,7 @@ use crate::net::tls::{HandshakePool, handshake};
 use crate::net::{DEFAULT_BACKLOG, Listener, Permits, Source, Stream, Turns};
 use crate::ocsp_responder::OcspResponder;
 use crate::process::Process;
+use crate::sealing::Sealing;
 use crate::server_proxy::ServerProxy;
 use crate::settings::Settings;
 use crate::snapshot::tls::TlsFactory;
@@ -141,10 +142,15 @@ fn process(
         keys: log_keys(settings)?,
         ..Default::default()
     };
+    let log = opening::open(&settings.kiirtee.message_log_dir(), &log_settings)?;
+    let signer = signer_client::Client::connect(&settings.kiirtee.signer_socket);
+    let metrics = Metrics::new();
+    let sealing = Sealing::start(signer.clone(), log.clone(), metrics.sealing.clone());
     Ok(Process {
-        log: opening::open(&settings.kiirtee.message_log_dir(), &log_settings)?,
-        signer: signer_client::Client::connect(&settings.kiirtee.signer_socket),
-        metrics: Metrics::new(),
+        log,
+        sealing: sealing.map_err(io_error("sealing"))?,
+        signer,
+        metrics,
         spools: Spools::new(&settings.kiirtee.spool_dir(), settings.kiirtee.spool_bytes)
             .map_err(io_error("spool"))?,
         handshakes: HandshakePool::start(HANDSHAKE_THREADS).map_err(io_error("handshake threads"))?,

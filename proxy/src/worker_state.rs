@@ -4,7 +4,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use reply::Inbox;
-use signer_client::Outcome;
 use storage::message_log::{LogError, LogReceipt};
 
 use crate::exchange::verify::Verifier;
@@ -12,6 +11,7 @@ use crate::net::{ConnectionPool, PoolSettings};
 use crate::peer_certificate::Judge;
 use crate::peers::Peers;
 use crate::process::Process;
+use crate::sealing;
 
 /// The state of a worker.
 #[derive(Debug)]
@@ -26,8 +26,8 @@ pub struct WorkerState {
     pub callers: Judge,
     /// Signature documents that were verified.
     pub verifier: Verifier,
-    /// Where the signer's answers arrive.
-    pub signed: Inbox<Outcome>,
+    /// Where sealed messages arrive.
+    pub sealed: Inbox<sealing::Outcome>,
     /// Where receipts of the message log arrive.
     pub logged: Inbox<Result<LogReceipt, LogError>>,
 }
@@ -37,16 +37,16 @@ impl WorkerState {
     #[must_use]
     pub fn new(process: Arc<Process>) -> Rc<Self> {
         let peers = Peers::new(&process.settings.proxy);
-        let (signed, signatures) = Inbox::new();
+        let (sealed, outcomes) = Inbox::new();
         let (logged, receipts) = Inbox::new();
-        monoio::spawn(signatures.run());
+        monoio::spawn(outcomes.run());
         monoio::spawn(receipts.run());
         Rc::new(Self {
             peers,
             services: ConnectionPool::new(PoolSettings::default()),
             callers: Judge::default(),
             verifier: Verifier::new(process.settings.kiirtee.verification_cache),
-            signed,
+            sealed,
             logged,
             process,
         })

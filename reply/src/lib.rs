@@ -32,10 +32,20 @@ pub type Receiver<T> = flume::Receiver<T>;
 #[derive(Debug)]
 pub struct Reply<T>(Option<To<T>>);
 
-#[derive(Debug)]
 enum To<T> {
     Receiver(flume::Sender<T>),
     Inbox(flume::Sender<inbox::Delivered<T>>, usize),
+    Continuation(Box<dyn FnOnce(Option<T>) + Send>),
+}
+
+impl<T> std::fmt::Debug for To<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Receiver(_) => "Receiver",
+            Self::Inbox(..) => "Inbox",
+            Self::Continuation(_) => "Continuation",
+        })
+    }
 }
 
 /// A reply and the place where its answer arrives.
@@ -46,6 +56,12 @@ pub fn channel<T>() -> (Reply<T>, Receiver<T>) {
 }
 
 impl<T> Reply<T> {
+    /// A reply that is dealt with where it is given, which must be quick; `None`: there will be none.
+    #[must_use]
+    pub fn then(continuation: impl FnOnce(Option<T>) + Send + 'static) -> Self {
+        Self(Some(To::Continuation(Box::new(continuation))))
+    }
+
     /// Answers. Who asked may have stopped waiting; that is no error.
     pub fn send(mut self, answer: T) {
         if let Some(to) = self.0.take() {
@@ -69,6 +85,7 @@ impl<T> To<T> {
             // The receiver sees that its only sender is gone.
             (Self::Receiver(_), None) => {}
             (Self::Inbox(sender, place), answer) => drop(sender.send((place, answer))),
+            (Self::Continuation(continuation), answer) => continuation(answer),
         }
     }
 }
@@ -85,6 +102,15 @@ mod tests {
         let (reply, receiver) = channel::<i32>();
         drop(reply);
         assert!(receiver.recv().is_err());
+    }
+
+    #[test]
+    fn a_continuation_is_told_either() {
+        let (told, heard) = flume::unbounded();
+        let continuation = |told: flume::Sender<_>| move |answer| told.send(answer).unwrap();
+        Reply::then(continuation(told.clone())).send(7);
+        drop(Reply::then(continuation(told)));
+        assert_eq!(heard.iter().collect::<Vec<_>>(), [Some(7), None]);
     }
 
     #[test]

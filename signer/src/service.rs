@@ -16,7 +16,9 @@ use std::{
 };
 
 use protocol_pki::digest::DigestAlgorithm;
-use signer_client::{KeySelector, KeyUsage, Request, Response, SignMessage, SignatureAlgorithm, SignerError};
+use signer_client::{
+    KeySelector, KeyUsage, Request, Response, SignMessages, SignatureAlgorithm, SignerError,
+};
 
 use crate::{
     auto_login::{self, PinFileError},
@@ -24,7 +26,7 @@ use crate::{
     registry::{RegistryError, RegistryFile},
     server::ticket::Ticket,
     settings::{Settings, TokenSettings},
-    signing::{Job, Limits, MessageJob, RawJob, check_message},
+    signing::{Job, Limits, MessagesJob, RawJob, check_messages},
     token::{
         Token,
         pkcs11::{
@@ -181,7 +183,7 @@ impl Service {
     pub fn dispatch(&self, role: Role, request: Request, ticket: Ticket) {
         match request {
             Request::Status => ticket.answer(Ok(Response::Status(self.status()))),
-            Request::SignMessage(message) => self.sign_message(message, ticket),
+            Request::SignMessages(request) => self.sign_messages(request, ticket),
             Request::SignData { key, algorithm, data } => {
                 let digest = DigestAlgorithm::from(algorithm.digest()).digest(&data);
                 self.sign_digest(&key, algorithm, digest.to_vec(), ticket);
@@ -198,28 +200,28 @@ impl Service {
         }
     }
 
-    fn sign_message(&self, message: SignMessage, ticket: Ticket) {
+    fn sign_messages(&self, request: SignMessages, ticket: Ticket) {
         let index = self.index();
-        let found = index.certificate(message.certificate).and_then(signing_key);
-        let job = found.and_then(|entry| Ok((entry, check_message(&message)?)));
+        let found = index.certificate(request.certificate).and_then(signing_key);
+        let job = found.and_then(|entry| Ok((entry, check_messages(&request)?)));
         match job {
             Err(error) => ticket.answer(Err(error)),
-            Ok((CertificateEntry { certificate, key, .. }, parts)) => {
-                let SignMessage {
+            Ok((CertificateEntry { certificate, key, .. }, messages)) => {
+                let SignMessages {
                     intermediates,
                     ocsp_responses,
                     ..
-                } = message;
+                } = request;
                 let (certificate, since) = (Arc::clone(certificate), Instant::now());
-                let job = MessageJob {
+                let job = MessagesJob {
                     certificate,
                     intermediates,
                     ocsp_responses,
-                    parts,
+                    messages,
                     since,
                     ticket,
                 };
-                key.worker.submit(Job::Message(job));
+                key.worker.submit(Job::Messages(job));
             }
         }
     }

@@ -205,12 +205,23 @@ impl MessageLog {
 
     /// As [`Self::append`], with the receipt where the caller wants it.
     pub fn append_to(&self, record: Record, reply: Reply<Result<LogReceipt, LogError>>) {
-        if let Err(refused) = self.check(&record) {
-            return reply.send(Err(refused));
+        self.append_all([(record, reply)]);
+    }
+
+    /// As [`Self::append_to`], for records that are written by one sync.
+    pub fn append_all(
+        &self,
+        records: impl IntoIterator<Item = (Record, Reply<Result<LogReceipt, LogError>>)>,
+    ) {
+        let mut accepted = Vec::new();
+        for (record, reply) in records {
+            match self.check(&record).and_then(|()| self.sealed(record)) {
+                Ok(appended) => accepted.push((appended, reply)),
+                Err(refused) => reply.send(Err(refused)),
+            }
         }
-        match self.sealed(record) {
-            Ok(appended) => self.hand_over(Job::Append(Box::new(appended), reply)),
-            Err(problem) => reply.send(Err(problem)),
+        if !accepted.is_empty() {
+            self.hand_over(Job::Append(accepted));
         }
     }
 
@@ -249,10 +260,7 @@ impl MessageLog {
             }
             Err(flume::TrySendError::Disconnected(job)) => (job, LogError::Stopped),
         };
-        match job {
-            Job::Append(_, reply) => reply.send(Err(problem)),
-            Job::Change(_, reply) => reply.send(Err(problem)),
-        }
+        job.refuse(&problem);
     }
 
     /// Begins a body, to be finished and handed in with its record.

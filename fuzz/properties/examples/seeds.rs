@@ -28,8 +28,11 @@ use protocol_signature::document::{Builder, SignatureDocument, Signed};
 use protocol_signature::file_name::MESSAGE;
 use protocol_signature::hash_chain::PartDigest;
 use protocol_signature::time_stamp;
-use signer_client::frame::{self, BatchReply, ClientFrame, ServerFrame};
-use signer_client::{Blob, CertificateSha256, Request, Response, SignMessage, SignerError};
+use signer_client::frame::{self, ClientFrame, ServerFrame};
+use signer_client::{
+    Blob, CertificateSha256, PartDigests, Request, Response, SignMessages, SignedBatch, SignedMessages,
+    SignerError,
+};
 use time::Duration;
 
 fn main() {
@@ -258,15 +261,11 @@ impl SignWithSha512 for SoftwareKey {
 
 fn signer_socket() {
     let blob = |bytes: &[u8]| Blob::from(bytes);
-    let message = SignMessage {
+    let messages = SignMessages {
         certificate: CertificateSha256([0xab; 32]),
         intermediates: vec![blob(b"i")],
         ocsp_responses: vec![blob(b"o")],
-        parts: vec![signer_client::PartDigest {
-            name: MESSAGE.to_owned(),
-            algorithm: signer_client::DigestAlgorithm::Sha512,
-            digest: blob(&[1; 64]),
-        }],
+        messages: vec![PartDigests::new([&[1; 64][..]])],
     };
     let mut to_signer = Vec::new();
     for frame in [
@@ -277,17 +276,17 @@ fn signer_socket() {
         },
         ClientFrame::Request {
             id: 300,
-            body: Request::SignMessage(message),
+            body: Request::SignMessages(messages),
         },
     ] {
         frame::encode(&frame, &mut to_signer).unwrap();
     }
     let mut from_signer = Vec::new();
-    let batch = BatchReply {
+    let signed = SignedMessages(vec![SignedBatch::Chained {
         signature_xml: blob(b"<a/>"),
         hash_chain_result: blob(b"<b/>"),
-        hash_chains: vec![(1, blob(b"<c/>")), (2, blob(b"<d/>"))],
-    };
+        hash_chains: vec![blob(b"<c/>"), blob(b"<d/>")],
+    }]);
     for frame in [
         ServerFrame::Hello {
             version: signer_client::PROTOCOL_VERSION,
@@ -300,7 +299,10 @@ fn signer_socket() {
             id: 2,
             outcome: Err(SignerError::NotPermitted),
         },
-        ServerFrame::Batch(batch),
+        ServerFrame::Reply {
+            id: 3,
+            outcome: Ok(Response::SignedMessages(signed)),
+        },
     ] {
         frame::encode(&frame, &mut from_signer).unwrap();
     }

@@ -28,6 +28,15 @@ pub fn attachment(number: usize) -> String {
     format!("{ATTACHMENT}{number}")
 }
 
+/// Name of part `number` of a message, counted from 0: the message itself, then its attachments.
+#[must_use]
+pub fn part(number: usize) -> String {
+    match number {
+        0 => MESSAGE.to_owned(),
+        number => attachment(number),
+    }
+}
+
 /// Whether `name` is that of an attachment: `/attachment` and a decimal number.
 #[must_use]
 pub fn is_attachment(name: &str) -> bool {
@@ -48,6 +57,7 @@ mod tests {
     #[test]
     fn attachments_are_numbered_from_one() {
         assert_eq!(attachment(1), "/attachment1");
+        assert_eq!((part(0), part(1)), (MESSAGE.to_owned(), attachment(1)));
         assert!(is_attachment("/attachment12"));
         for other in ["/attachment", "attachment1", "/attachment1x", "/message.xml"] {
             assert!(!is_attachment(other), "{other}");

@@ -122,12 +122,10 @@ async fn stream<'b>(
     let has_body = stream_body(body, &mut outgoing, out, &mut body_log).await?;
     asker.waits(body);
     let party = exchange.party();
-    let signature = party.sign(request.client(), outgoing.digests()).await?;
-    let logged = party
-        .log_rest(request, None, &signature, (body_log, has_body))
-        .await?;
+    let draft = party.rest_draft(request, None, (body_log, has_body))?;
+    let sealed = party.seal(request.client(), outgoing.digests(), draft).await?;
     let body_digest = outgoing.digests().body().map(Into::into);
-    outgoing.finish(out, &signature, logged).await?;
+    outgoing.finish(out, sealed).await?;
     Ok(Sent { body_digest })
 }
 
@@ -179,7 +177,8 @@ async fn accept(
     response.check_consistency(request, &request.request_hash(sent.body_digest.as_deref()))?;
     let signature = verified.get().require_signature("Response")?;
     let body = (body_log, !verified.get().attachments.is_empty());
-    let logged = party.log_rest(request, Some(&response), signature, body).await?;
+    let draft = party.rest_draft(request, Some(&response), body)?;
+    let logged = party.log(draft, signature).await?;
     Ok(RestAnswer {
         part: response,
         received: verified,

@@ -120,10 +120,10 @@ async fn stream<'b>(
         asker.waits(body);
     }
     let party = exchange.party();
-    let signature = party.sign(&message.header.client, outgoing.digests()).await?;
-    let logged = party.log_soap(message, Direction::Request, (&part.bytes, message), &signature);
-    let logged = logged.await?;
-    outgoing.finish(out, &signature, logged).await
+    let draft = party.soap_draft(message, Direction::Request, (&part.bytes, message))?;
+    let client = &message.header.client;
+    let sealed = party.seal(client, outgoing.digests(), draft).await?;
+    outgoing.finish(out, sealed).await
 }
 
 /// The SOAP response in what was received.
@@ -158,9 +158,8 @@ async fn accept(
     let content = SoapContent::new(verified, answer.original_content_type.as_deref())?;
     let signature = content.received().require_signature("Response")?;
     let message = (&answer.part.bytes[..], response);
-    let logged = party
-        .log_soap(request, Direction::Response, message, signature)
-        .await?;
+    let draft = party.soap_draft(request, Direction::Response, message)?;
+    let logged = party.log(draft, signature).await?;
     Ok(SoapAnswer { content, logged })
 }
 

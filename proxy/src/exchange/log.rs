@@ -122,77 +122,104 @@ pub struct Entry {
     pub kind: MessageKind,
 }
 
-/// What a REST message leaves in the log: all of it, or what body logging leaves (wire.md 4.3).
-///
-/// # Errors
-/// [`LogFailure`]; the exchange must fail then.
-pub async fn rest(
-    worker: &WorkerState,
+/// Everything of a record but its signature.
+#[derive(Debug)]
+pub struct Draft {
     entry: Entry,
-    (message, filtered): (impl FnOnce() -> Bytes, impl FnOnce() -> Bytes),
-    signature: &SignatureParts,
-    body: (BodyLog, bool),
-) -> Result<LogReceipt, LogFailure> {
-    let whole = worker
-        .process
-        .settings
-        .body_logging
-        .keeps(entry.client_side, &entry.service);
-    let message = if whole { message() } else { filtered() };
-    append(worker, entry, (message, !whole), signature, body).await
+    message: Bytes,
+    body: Option<Body>,
+    truncated: bool,
 }
 
-/// What a SOAP message leaves in the log: the envelope, whole or with an empty body; never attachments.
-///
-/// # Errors
-/// [`LogFailure`]; the exchange must fail then.
-pub async fn soap(
-    worker: &WorkerState,
-    entry: Entry,
-    (message, filtered): (impl FnOnce() -> Bytes, impl FnOnce() -> Bytes),
-    signature: &SignatureParts,
-) -> Result<LogReceipt, LogFailure> {
-    rest(
-        worker,
-        entry,
-        (message, filtered),
-        signature,
-        (BodyLog::off(), false),
-    )
-    .await
-}
-
-/// Appends a message to the log and waits until it is durable, and time-stamped where that is to be at once.
-async fn append(
-    worker: &WorkerState,
-    entry: Entry,
-    (message, filtered): (Bytes, bool),
-    signature: &SignatureParts,
-    (body_log, has_body): (BodyLog, bool),
-) -> Result<LogReceipt, LogFailure> {
-    let (body, truncated) = body_log.finish(has_body)?;
-    let record = Record {
-        time: OffsetDateTime::now_utc(),
-        query_id: entry.message_id,
-        request_id: entry.request_id,
-        direction: entry.direction,
-        client_side: entry.client_side,
-        client: entry.client,
-        service: Some(entry.service),
-        kind: entry.kind,
-        message,
-        signature: signature.document.clone(),
-        hash_chain_result: signature.hash_chain_result.clone(),
-        hash_chain: signature.hash_chain.clone(),
-        body,
-        truncated: truncated || filtered,
-    };
-    let process = &worker.process;
-    let (reply, receipt) = worker.logged.expect();
-    process.log.append_to(record, reply);
-    let receipt = receipt.await.unwrap_or(Err(LogError::Stopped))?;
-    if process.settings.message_log.timestamp_immediately {
-        process.time_stamper.stamp_now(receipt.id()).await?;
+impl Draft {
+    /// What a REST message leaves in the log: all of it, or what body logging leaves (wire.md 4.3).
+    ///
+    /// # Errors
+    /// [`LogFailure::BodyTooLarge`]; the exchange must fail then.
+    pub fn rest(
+        process: &Process,
+        entry: Entry,
+        (message, filtered): (impl FnOnce() -> Bytes, impl FnOnce() -> Bytes),
+        (body_log, has_body): (BodyLog, bool),
+    ) -> Result<Self, LogFailure> {
+        let keeps = &process.settings.body_logging;
+        let whole = keeps.keeps(entry.client_side, &entry.service);
+        let (body, truncated) = body_log.finish(has_body)?;
+        Ok(Self {
+            entry,
+            message: if whole { message() } else { filtered() },
+            body,
+            truncated: truncated || !whole,
+        })
     }
+
+    /// What a SOAP message leaves in the log: the envelope, whole or with an empty body; never attachments.
+    ///
+    /// # Errors
+    /// As [`Self::rest`].
+    pub fn soap(
+        process: &Process,
+        entry: Entry,
+        content: (impl FnOnce() -> Bytes, impl FnOnce() -> Bytes),
+    ) -> Result<Self, LogFailure> {
+        Self::rest(process, entry, content, (BodyLog::off(), false))
+    }
+
+    /// The record, of this moment.
+    #[must_use]
+    pub fn signed(self, signature: &SignatureParts) -> Record {
+        let Entry {
+            message_id,
+            request_id,
+            direction,
+            client_side,
+            client,
+            service,
+            kind,
+        } = self.entry;
+        Record {
+            time: OffsetDateTime::now_utc(),
+            query_id: message_id,
+            request_id,
+            direction,
+            client_side,
+            client,
+            service: Some(service),
+            kind,
+            message: self.message,
+            signature: signature.document.clone(),
+            hash_chain_result: signature.hash_chain_result.clone(),
+            hash_chain: signature.hash_chain.clone(),
+            body: self.body,
+            truncated: self.truncated,
+        }
+    }
+}
+
+/// Appends a message that was received to the log and waits until it is durable, and time-stamped where that is to be at
+/// once.
+///
+/// # Errors
+/// [`LogFailure`]; the exchange must fail then.
+pub async fn append(
+    worker: &WorkerState,
+    draft: Draft,
+    signature: &SignatureParts,
+) -> Result<LogReceipt, LogFailure> {
+    let (reply, receipt) = worker.logged.expect();
+    worker.process.log.append_to(draft.signed(signature), reply);
+    let receipt = receipt.await.unwrap_or(Err(LogError::Stopped))?;
+    stamp_at_once(&worker.process, &receipt).await?;
     Ok(receipt)
+}
+
+/// Obtains the record's time-stamp now, where `timestamp-immediately` is set.
+///
+/// # Errors
+/// [`LogFailure::TimeStamp`].
+pub async fn stamp_at_once(process: &Process, logged: &LogReceipt) -> Result<(), LogFailure> {
+    if process.settings.message_log.timestamp_immediately {
+        process.time_stamper.stamp_now(logged.id()).await?;
+    }
+    Ok(())
 }

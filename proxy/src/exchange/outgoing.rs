@@ -4,10 +4,10 @@ use bytes::Bytes;
 use protocol_message::fault::Fault;
 use protocol_message::transport::{Encoder, PartHeaders, RANDOM_LENGTH, Signature};
 use protocol_pki::digest::Hasher;
-use storage::message_log::LogReceipt;
 
-use super::{DIGEST, ExchangeError, PartDigests, SignatureParts};
+use super::{DIGEST, ExchangeError, PartDigests};
 use crate::http::BodyWriter;
+use crate::sealing::Sealed;
 
 /// A message on its way out. Dropping it before [`Self::finish`] leaves the message cut, which no receiver accepts.
 #[derive(Debug)]
@@ -156,16 +156,15 @@ impl Outgoing {
         }
     }
 
-    /// Sends the signature and ends the message. The receipt is the proof that the message is in the log: without it
-    /// nothing leaves that a receiver would accept.
+    /// Sends the signature and ends the message. With the signature comes the receipt, the proof that the message is in
+    /// the log: without it nothing leaves that a receiver would accept.
     ///
     /// # Errors
     /// When the connection fails.
     pub async fn finish(
         mut self,
         out: &mut BodyWriter,
-        signature: &SignatureParts,
-        logged: LogReceipt,
+        Sealed { signature, logged }: Sealed,
     ) -> Result<(), ExchangeError> {
         tracing::trace!(record = %logged.id(), "signature sent");
         let mut buffer = Vec::with_capacity(signature.document.len() + 4096);

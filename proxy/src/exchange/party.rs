@@ -8,10 +8,11 @@ use protocol_message::soap::{SoapMessage, filtered_message};
 use storage::message_log::{Direction, LogReceipt, MessageKind};
 use time::OffsetDateTime;
 
-use super::log::{self, BodyLog, Entry};
+use super::log::{self, BodyLog, Draft, Entry};
 use super::sign::{self, SignError};
 use super::{ExchangeError, PartDigests, Received, SignatureParts, Verified};
 use crate::metrics::Side;
+use crate::sealing::Sealed;
 use crate::snapshot::LoadedGlobalConf;
 use crate::worker_state::WorkerState;
 
@@ -38,15 +39,28 @@ impl Party<'_> {
         sign::context(&snapshot, member, OffsetDateTime::now_utc()).map(|_| ())
     }
 
-    /// Has a message signed with what the member's messages are signed with at this moment: it may have taken so long
-    /// to come that the OCSP responses of the beginning have run out.
+    /// Has a message signed and logged, with what the member's messages are signed with at this moment: it may have taken so
+    /// long to come that the OCSP responses of the beginning have run out.
     ///
     /// # Errors
-    /// [`SignError`].
-    pub async fn sign(&self, member: &ClientId, parts: &PartDigests) -> Result<SignatureParts, SignError> {
+    /// [`ExchangeError::Sign`] and [`ExchangeError::Log`]; the exchange must fail then.
+    pub async fn seal(
+        &self,
+        member: &ClientId,
+        parts: &PartDigests,
+        draft: Draft,
+    ) -> Result<Sealed, ExchangeError> {
         let snapshot = self.worker.process.current.take();
         let context = sign::context(&snapshot, member, OffsetDateTime::now_utc())?;
-        sign::sign(self.worker, &context, parts).await
+        sign::seal(self.worker, context, parts, draft).await
+    }
+
+    /// Logs a message that was received.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Log`]; the exchange must fail then.
+    pub async fn log(&self, draft: Draft, signature: &SignatureParts) -> Result<LogReceipt, ExchangeError> {
+        Ok(log::append(self.worker, draft, signature).await?)
     }
 
     /// Verifies a message, now that all of it is here; its evidence may be younger than the exchange.
@@ -66,43 +80,43 @@ impl Party<'_> {
         BodyLog::rest(&self.worker.process, self.is_client_side(), service)
     }
 
-    /// Logs a REST request, or the response to it.
+    /// What is logged of a REST request, or of the response to it.
     ///
     /// # Errors
     /// [`ExchangeError::Log`]; the exchange must fail then.
-    pub async fn log_rest(
+    pub fn rest_draft(
         &self,
         request: &RequestPart,
         response: Option<&ResponsePart>,
-        signature: &SignatureParts,
         body: (BodyLog, bool),
-    ) -> Result<LogReceipt, ExchangeError> {
+    ) -> Result<Draft, ExchangeError> {
         let direction = response.map_or(Direction::Request, |_| Direction::Response);
         let subject = (request.message_id(), request.client(), request.service());
         let entry = self.entry(MessageKind::Rest, direction, subject);
         let whole = || response.map_or_else(|| request.to_bytes(), ResponsePart::to_bytes);
         let filtered = || response.map_or_else(|| request.filtered(), ResponsePart::filtered);
         let content = (|| Bytes::copy_from_slice(whole()), || filtered().into());
-        Ok(log::rest(self.worker, entry, content, signature, body).await?)
+        Ok(Draft::rest(&self.worker.process, entry, content, body)?)
     }
 
-    /// Logs a SOAP request or the response to it, found under the request's message id.
+    /// What is logged of a SOAP request or of the response to it, found under the request's message id.
     ///
     /// # Errors
-    /// [`ExchangeError::Log`]; the exchange must fail then.
-    pub async fn log_soap(
+    /// As [`Self::rest_draft`].
+    pub fn soap_draft(
         &self,
         request: &SoapMessage,
         direction: Direction,
         (bytes, message): (&[u8], &SoapMessage),
-        signature: &SignatureParts,
-    ) -> Result<LogReceipt, ExchangeError> {
+    ) -> Result<Draft, ExchangeError> {
         let header = &request.header;
         let subject = (header.id.as_str(), &header.client, &header.service);
         let entry = self.entry(MessageKind::Soap, direction, subject);
-        let whole = || Bytes::copy_from_slice(bytes);
-        let content = (whole, || filtered_message(message).into());
-        Ok(log::soap(self.worker, entry, content, signature).await?)
+        let content = (
+            || Bytes::copy_from_slice(bytes),
+            || filtered_message(message).into(),
+        );
+        Ok(Draft::soap(&self.worker.process, entry, content)?)
     }
 
     fn entry(

@@ -1,14 +1,15 @@
-//! Asking the signer for a signature over the parts of a message (wire.md 3.3).
+//! Having a message signed and logged (wire.md 3.3, 4.3): what with, and by whom.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 use protocol_message::identifier::ClientId;
-use protocol_pki::digest::DigestAlgorithm;
-use signer_client::{Blob, PartDigest, Request, SignMessage, SignedMessage, SignerError};
+use signer_client::{Blob, SignedMessage, SignerError};
 use time::OffsetDateTime;
 
-use super::{PartDigests, SignatureParts};
+use super::log::{self, Draft};
+use super::{ExchangeError, PartDigests, SignatureParts};
+use crate::sealing::{SealError, Sealed, Unsealed};
 use crate::snapshot::{SigningContext, Snapshot};
 use crate::worker_state::WorkerState;
 
@@ -39,55 +40,44 @@ pub fn context(
         .ok_or_else(|| SignError::NoCertificate(client.clone()))
 }
 
-/// Has the parts signed, together with whatever else waits for the same key.
+/// Has a message signed and logged, together with whatever else waits for the same key.
 ///
 /// # Errors
-/// [`SignError::Signer`] with the signer's reason.
-pub async fn sign(
+/// [`ExchangeError::Sign`] with the signer's reason, [`ExchangeError::Log`].
+pub async fn seal(
     worker: &WorkerState,
-    context: &SigningContext,
+    context: Arc<SigningContext>,
     parts: &PartDigests,
-) -> Result<SignatureParts, SignError> {
-    let request = SignMessage {
-        certificate: context.certificate,
-        intermediates: context.intermediates.clone(),
-        ocsp_responses: context.ocsp_responses.clone(),
-        parts: parts.as_slice().iter().map(to_signer).collect(),
-    };
-    let (reply, answer) = worker.signed.expect();
-    let request = Request::SignMessage(request);
-    worker.process.signer.submit_to(request, reply);
-    let signed: SignedMessage = answer
-        .await
-        .unwrap_or(Err(SignerError::Disconnected))?
-        .try_into()?;
-    Ok(SignatureParts {
-        document: bytes(&signed.signature_xml),
-        hash_chain_result: signed.hash_chain_result.as_ref().map(bytes),
-        hash_chain: signed.hash_chain.as_ref().map(bytes),
-    })
+    draft: Draft,
+) -> Result<Sealed, ExchangeError> {
+    let (reply, sealed) = worker.sealed.expect();
+    let digests = parts.as_slice().iter().map(|part| &*part.digest);
+    worker.process.sealing.seal(Unsealed {
+        context,
+        digests: signer_client::PartDigests::new(digests),
+        draft,
+        reply,
+    });
+    let sealed = sealed.await.unwrap_or(Err(SignerError::Disconnected.into()));
+    let sealed = sealed.map_err(|error| match error {
+        SealError::Signer(error) => ExchangeError::Sign(error.into()),
+        SealError::Log(error) => ExchangeError::Log(error.into()),
+    })?;
+    log::stamp_at_once(&worker.process, &sealed.logged).await?;
+    Ok(sealed)
 }
 
-fn to_signer(part: &protocol_signature::hash_chain::PartDigest) -> PartDigest {
-    PartDigest {
-        name: part.name.clone(),
-        algorithm: algorithm(part.algorithm),
-        digest: Blob::from(&part.digest[..]),
-    }
-}
-
-const fn algorithm(algorithm: DigestAlgorithm) -> signer_client::DigestAlgorithm {
-    use signer_client::DigestAlgorithm as Wire;
-    match algorithm {
-        DigestAlgorithm::Sha1 => Wire::Sha1,
-        DigestAlgorithm::Sha224 => Wire::Sha224,
-        DigestAlgorithm::Sha256 => Wire::Sha256,
-        DigestAlgorithm::Sha384 => Wire::Sha384,
-        DigestAlgorithm::Sha512 => Wire::Sha512,
+impl From<SignedMessage> for SignatureParts {
+    fn from(signed: SignedMessage) -> Self {
+        Self {
+            document: bytes(signed.signature_xml),
+            hash_chain_result: signed.hash_chain_result.map(bytes),
+            hash_chain: signed.hash_chain.map(bytes),
+        }
     }
 }
 
 /// The blob's bytes, still shared.
-fn bytes(blob: &Blob) -> Bytes {
-    Bytes::from_owner(blob.clone())
+fn bytes(blob: Blob) -> Bytes {
+    Bytes::from_owner(blob)
 }

@@ -11,9 +11,10 @@ use super::{Exchange, peer};
 use crate::exchange::doubtful;
 use crate::exchange::incoming::{Receiving, receive};
 use crate::exchange::log::BodyLog;
-use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts, Verified};
+use crate::exchange::{ExchangeError, Outgoing, Received, Verified};
 use crate::http::{Body, BodyWriter, HttpError, Method, RequestHead, Responder, ResponseHead};
 use crate::net::PooledConnection;
+use crate::sealing::Sealed;
 use crate::service_url::{ServiceUrl, rooted};
 use crate::spool::Spooled;
 
@@ -28,9 +29,8 @@ pub(super) async fn serve(
     let verified = party.verify(received, request.client())?;
     let signature = verified.get().require_signature("Request")?;
     let has_body = !verified.get().attachments.is_empty();
-    let logged = party
-        .log_rest(&request, None, signature, (body_log, has_body))
-        .await?;
+    let draft = party.rest_draft(&request, None, (body_log, has_body))?;
+    let logged = party.log(draft, signature).await?;
 
     let mut outgoing = exchange.start(responder, None).await?;
     let (accepted, out) = ((&verified, &logged), responder.body());
@@ -43,7 +43,7 @@ pub(super) async fn serve(
         }
     };
     match answered {
-        Ok((signature, logged)) => outgoing.finish(responder.body(), &signature, logged).await,
+        Ok(sealed) => outgoing.finish(responder.body(), sealed).await,
         Err(error) => Err(exchange.fail(responder, outgoing, error).await),
     }
 }
@@ -127,7 +127,7 @@ async fn answer(
     (verified, logged): (&Verified<Received>, &LogReceipt),
     outgoing: &mut Outgoing,
     out: &mut BodyWriter,
-) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+) -> Result<Sealed, ExchangeError> {
     let (mut connection, head) = connect(exchange, authorized, request, logged).await?;
     let content = body_to_send(request, verified.get());
     let length = head.length_of_body(content.map_or(0, Spooled::len));
@@ -152,7 +152,7 @@ async fn answer_metadata(
     (verified, logged): (&Verified<Received>, &LogReceipt),
     outgoing: &mut Outgoing,
     out: &mut BodyWriter,
-) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+) -> Result<Sealed, ExchangeError> {
     tracing::trace!(record = %logged.id(), ?service, "answering for the provider");
     let answer = metadata::rest::answer(exchange, service, request).await?;
     let head = ResponseHead::new(200).with("Content-Type", answer.content_type);
@@ -173,13 +173,11 @@ async fn seal(
     response: &ResponsePart,
     outgoing: &Outgoing,
     body: (BodyLog, bool),
-) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+) -> Result<Sealed, ExchangeError> {
     let party = exchange.party();
-    let signature = party
-        .sign(&request.service().provider, outgoing.digests())
-        .await?;
-    let logged = party.log_rest(request, Some(response), &signature, body).await?;
-    Ok((signature, logged))
+    let draft = party.rest_draft(request, Some(response), body)?;
+    let provider = &request.service().provider;
+    party.seal(provider, outgoing.digests(), draft).await
 }
 
 /// Passes the service's answer on as it comes: the response part, and the body both to the caller and into the log.

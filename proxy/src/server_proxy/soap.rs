@@ -15,9 +15,10 @@ use crate::exchange::incoming::{Receiving, receive};
 use crate::exchange::log::BodyLog;
 use crate::exchange::soap_content::SoapContent;
 use crate::exchange::soap_source::{SoapPart, SoapSource};
-use crate::exchange::{ExchangeError, Outgoing, Received, SignatureParts};
+use crate::exchange::{ExchangeError, Outgoing, Received};
 use crate::http::{Body, BodyLength, BodyWriter, Method, RequestHead, Responder, ResponseHead};
 use crate::net::PooledConnection;
+use crate::sealing::Sealed;
 use crate::service_url::rooted;
 
 pub(super) async fn serve(
@@ -89,10 +90,10 @@ async fn finish(
     exchange: &Exchange<'_>,
     responder: &mut Responder,
     outgoing: Outgoing,
-    answered: Result<(SignatureParts, LogReceipt), ExchangeError>,
+    answered: Result<Sealed, ExchangeError>,
 ) -> Result<(), ExchangeError> {
     match answered {
-        Ok((signature, logged)) => outgoing.finish(responder.body(), &signature, logged).await,
+        Ok(sealed) => outgoing.finish(responder.body(), sealed).await,
         Err(error) => Err(exchange.fail(responder, outgoing, error).await),
     }
 }
@@ -164,9 +165,8 @@ async fn log_request(
         .unwrap_or_default();
     let signature = received.require_signature("Request")?;
     let (party, message) = (exchange.party(), (bytes, request));
-    party
-        .log_soap(request, Direction::Request, message, signature)
-        .await
+    let draft = party.soap_draft(request, Direction::Request, message)?;
+    party.log(draft, signature).await
 }
 
 /// Calls the service, streams its answer on, signs and logs it. `begun` gets the response once the service has answered
@@ -177,7 +177,7 @@ async fn call(
     (request, content): (&SoapMessage, &SoapContent),
     logged: &LogReceipt,
     (responder, begun): (&mut Responder, &mut Option<Outgoing>),
-) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+) -> Result<Sealed, ExchangeError> {
     let connected = connect(exchange, authorized, content, logged).await;
     let (mut connection, head) = connected.map_err(ExchangeError::in_service)?;
     let length = content.length().map_or(BodyLength::Chunked, BodyLength::Known);
@@ -264,12 +264,10 @@ async fn seal(
     request: &SoapMessage,
     (bytes, response): &(Vec<u8>, SoapMessage),
     outgoing: &Outgoing,
-) -> Result<(SignatureParts, LogReceipt), ExchangeError> {
+) -> Result<Sealed, ExchangeError> {
     let (party, provider) = (exchange.party(), &request.header.service.provider);
-    let signature = party.sign(provider, outgoing.digests()).await?;
-    let logged = party.log_soap(request, Direction::Response, (bytes, response), &signature);
-    let logged = logged.await?;
-    Ok((signature, logged))
+    let draft = party.soap_draft(request, Direction::Response, (bytes, response))?;
+    party.seal(provider, outgoing.digests(), draft).await
 }
 
 /// Reads the SOAP part of the service's answer. Unlike a client's message, an answer without any part is an invalid

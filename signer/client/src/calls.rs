@@ -6,9 +6,9 @@ use crate::{
     blob::{Blob, Pin},
     request::{
         CertificateSha256, CertificateStatus, CsrFormat, ImportCertificate, KeySelector, KeyUsage,
-        NameAttribute, Request, SignMessage,
+        NameAttribute, Request, SignMessages,
     },
-    response::{CertificateInfo, GeneratedCsr, KeyInfo, Response, SignedMessage, Status},
+    response::{CertificateInfo, GeneratedCsr, KeyInfo, Response, SignedMessages, Status},
 };
 
 fn unexpected<T>(response: &Response) -> Result<T, SignerError> {
@@ -18,7 +18,7 @@ fn unexpected<T>(response: &Response) -> Result<T, SignerError> {
         Response::Key(_) => "Key",
         Response::Csr(_) => "Csr",
         Response::Certificate(_) => "Certificate",
-        Response::SignedMessage(_) => "SignedMessage",
+        Response::SignedMessages(_) => "SignedMessages",
         Response::Signature(_) => "Signature",
     };
     Err(SignerError::Protocol(format!(
@@ -26,12 +26,12 @@ fn unexpected<T>(response: &Response) -> Result<T, SignerError> {
     )))
 }
 
-impl TryFrom<Response> for SignedMessage {
+impl TryFrom<Response> for SignedMessages {
     type Error = SignerError;
 
     fn try_from(response: Response) -> Result<Self, SignerError> {
         match response {
-            Response::SignedMessage(message) => Ok(message),
+            Response::SignedMessages(messages) => Ok(messages),
             other => unexpected(&other),
         }
     }
@@ -205,9 +205,9 @@ impl Client {
         self.done(Request::DeleteCertificate { certificate })
     }
 
-    /// Signs a message and waits; request paths use [`Client::submit`].
-    pub fn sign_message(&self, message: SignMessage) -> Result<SignedMessage, SignerError> {
-        self.call(Request::SignMessage(message))?.try_into()
+    /// Signs messages and waits; request paths use [`Client::submit_to`].
+    pub fn sign_messages(&self, messages: SignMessages) -> Result<SignedMessages, SignerError> {
+        self.call(Request::SignMessages(messages))?.try_into()
     }
 
     /// Signs bytes; the signer computes the digest.

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{Outcome, PROTOCOL_VERSION, Request, SignedMessage, SignerError, blob::Blob};
+use crate::{Outcome, PROTOCOL_VERSION, Request, SignerError};
 
 /// The most bytes a frame's payload may have.
 pub const MAX_FRAME: usize = 4 * 1024 * 1024;
@@ -86,38 +86,6 @@ pub enum ServerFrame {
         /// The answer.
         outcome: Outcome,
     },
-    /// The answer to several `SignMessage` requests, which share a signature.
-    Batch(BatchReply),
-}
-
-/// The answers to the messages of one batch that came over one connection.
-#[derive(Debug, Serialize, Deserialize)]
-pub struct BatchReply {
-    /// The signature document of all.
-    pub signature_xml: Blob,
-    /// The hash chain result of all.
-    pub hash_chain_result: Blob,
-    /// Each request's id and its hash chain.
-    pub hash_chains: Vec<(u64, Blob)>,
-}
-
-impl BatchReply {
-    /// The answer to each request.
-    pub fn into_answers(self) -> impl Iterator<Item = (u64, SignedMessage)> {
-        let Self {
-            signature_xml,
-            hash_chain_result,
-            hash_chains,
-        } = self;
-        hash_chains.into_iter().map(move |(id, hash_chain)| {
-            let message = SignedMessage {
-                signature_xml: signature_xml.clone(),
-                hash_chain_result: Some(hash_chain_result.clone()),
-                hash_chain: Some(hash_chain),
-            };
-            (id, message)
-        })
-    }
 }
 
 /// Bytes that are not frames.

@@ -3,7 +3,7 @@
 //! The signer (`kiirtee-signer`) is the only process that touches a private key. Every other process speaks to it
 //! through this crate, over a Unix stream socket, with the protocol below. There is no network form of it.
 //!
-//! # Protocol, version 1
+//! # Protocol, version 2
 //!
 //! ```text
 //! frame  = length: u32 little-endian, payload: length bytes          1 <= length <= MAX_FRAME (4 MiB)
@@ -13,15 +13,14 @@
 //! signer -> client   Hello { version }  or  Refused { reason } + close
 //! client -> signer   Request { id, body }                                any number, answers come in any order
 //! signer -> client   Reply { id, Ok(Response) | Err(SignerError) }
-//!                    Batch { signature, hash chain result, [(id, hash chain)] }   answers many SignMessage at once
 //! ```
 //!
 //! * Request ids are chosen by the client and are unique among its requests that wait for an answer.
 //! * Every request gets exactly one answer, as long as the connection lives.
-//! * The messages of one batch share their signature document, so it travels once in a `Batch` frame and the client
-//!   hands every waiter a reference to the same bytes ([`Blob`]).
+//! * Messages travel by the dozen, in both directions: what they share (certificates, OCSP responses, the signature
+//!   document of a batch) travels once, and in memory all of them refer to the same bytes ([`Blob`]).
 //! * Bounds: [`frame::MAX_FRAME`] bytes a frame, [`MAX_IN_FLIGHT`] unanswered requests a connection,
-//!   [`MAX_PARTS`] parts a message. What exceeds one gets an error, never a silent drop; a frame that is too long or
+//!   [`MAX_MESSAGES`] messages and [`MAX_PARTS`] parts a request. What exceeds one gets an error, never a silent drop; a frame that is too long or
 //!   cannot be decoded ends the connection.
 //! * postcard writes enum variants by their index: new variants are added at the end only, and any other change
 //!   raises [`PROTOCOL_VERSION`].
@@ -51,11 +50,11 @@ pub use error::SignerError;
 pub use remote_key::RemoteKey;
 pub use request::{
     CertificateSha256, CertificateStatus, CsrFormat, ImportCertificate, KeySelector, KeyUsage, NameAttribute,
-    PartDigest, Request, SignMessage,
+    PartDigests, Request, SignMessages,
 };
 pub use response::{
     CertificateInfo, Counters, CsrInfo, DeviceInfo, GeneratedCsr, HardwareInfo, KeyInfo, PinState, Response,
-    SignedMessage, SlotInfo, Status, TokenInfo, TokenKind, TokenStatus,
+    SignedBatch, SignedMessage, SignedMessages, SlotInfo, Status, TokenInfo, TokenKind, TokenStatus,
 };
 
 /// What a request is answered with.
@@ -67,5 +66,8 @@ pub const PROTOCOL_VERSION: u16 = 2;
 /// Requests that may wait for an answer on one connection.
 pub const MAX_IN_FLIGHT: usize = 16_384;
 
-/// Parts that one message may have: the message itself and its attachments, of which messages have 10 000 at most.
+/// Messages that one request may have signed.
+pub const MAX_MESSAGES: usize = 256;
+
+/// Parts that the messages of one request may have together: one message and its attachments have 10 001 at most.
 pub const MAX_PARTS: usize = 10_001;

@@ -17,8 +17,8 @@ use reply::Reply;
 use zeroize::Zeroize;
 
 use crate::{
-    MAX_IN_FLIGHT, Outcome, PROTOCOL_VERSION, Request, Response, Settings, SignerError,
-    frame::{self, BatchReply, ClientFrame, FrameError, FrameReader, ServerFrame},
+    MAX_IN_FLIGHT, Outcome, PROTOCOL_VERSION, Request, Settings, SignerError,
+    frame::{self, ClientFrame, FrameError, FrameReader, ServerFrame},
 };
 
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -115,19 +115,6 @@ impl Shared {
         let waiting = self.link().waiting.remove(&id);
         if let Some(waiting) = waiting {
             waiting.reply.send(outcome);
-        }
-    }
-
-    /// Answers the messages of a batch; who waits for several of them is woken once ([`reply::Inbox`]).
-    fn resolve_all(&self, batch: BatchReply) {
-        let mut link = self.link();
-        let found = batch
-            .into_answers()
-            .filter_map(|(id, message)| Some((link.waiting.remove(&id)?.reply, message)));
-        let found: Vec<_> = found.collect();
-        drop(link);
-        for (reply, message) in found {
-            reply.send(Ok(Response::SignedMessage(message)));
         }
     }
 
@@ -241,7 +228,6 @@ fn is_timeout(error: &io::Error) -> bool {
 fn dispatch(shared: &Shared, frame: ServerFrame) -> Result<(), FrameError> {
     match frame {
         ServerFrame::Reply { id, outcome } => shared.resolve(id, outcome),
-        ServerFrame::Batch(batch) => shared.resolve_all(batch),
         ServerFrame::Hello { .. } | ServerFrame::Refused { .. } => return Err(FrameError::Closed),
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    algorithm::{DigestAlgorithm, KeyChoice, SignatureAlgorithm},
+    algorithm::{KeyChoice, SignatureAlgorithm},
     blob::{Blob, Pin},
 };
 
@@ -95,28 +95,53 @@ impl NameAttribute {
     }
 }
 
-/// The digest of one part of a message.
+/// SHA-512 digests of the parts of one message, one after the other: of `/message.xml`, `/attachment1`, `/attachment2` ...
+/// (wire.md 3.4).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct PartDigest {
-    /// `/message.xml`, `/attachment1`, ... (wire.md 3.4).
-    pub name: String,
-    /// How the digest was made.
-    pub algorithm: DigestAlgorithm,
-    /// The digest.
-    pub digest: Blob,
+pub struct PartDigests(Blob);
+
+impl PartDigests {
+    /// Length of one digest.
+    pub const LENGTH: usize = 64;
+
+    /// The digests of a message.
+    #[must_use]
+    pub fn new<'d>(digests: impl IntoIterator<Item = &'d [u8]>) -> Self {
+        Self(digests.into_iter().collect::<Vec<_>>().concat().into())
+    }
+
+    /// How many parts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len() / Self::LENGTH
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Each digest, in order; `None` when there are none, or more than [`crate::MAX_PARTS`], or they are not SHA-512 ones.
+    #[must_use]
+    pub fn split(&self) -> Option<impl ExactSizeIterator<Item = &[u8; Self::LENGTH]>> {
+        let (digests, rest) = self.0.as_chunks();
+        let is_good = rest.is_empty() && (1..=crate::MAX_PARTS).contains(&digests.len());
+        is_good.then(|| digests.iter())
+    }
 }
 
-/// A message to be signed, alone or together with whatever else waits for the same key (wire.md 3.3).
+/// Messages of one member to be signed, together and with whatever else waits for the same key (wire.md 3.3).
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct SignMessage {
+pub struct SignMessages {
     /// The signing certificate.
     pub certificate: CertificateSha256,
     /// Intermediate CA certificates (DER) between the signing certificate and its trust anchor.
     pub intermediates: Vec<Blob>,
     /// OCSP responses (DER): the signing certificate's first, then the intermediates'.
     pub ocsp_responses: Vec<Blob>,
-    /// The parts, `/message.xml` first; at least one, at most [`crate::MAX_PARTS`].
-    pub parts: Vec<PartDigest>,
+    /// The messages; at least one, at most [`crate::MAX_MESSAGES`].
+    pub messages: Vec<PartDigests>,
 }
 
 /// A certificate to be kept with its key.
@@ -218,8 +243,8 @@ pub enum Request {
         /// Which certificate.
         certificate: CertificateSha256,
     },
-    /// Signs a message, batched: `SignedMessage`.
-    SignMessage(SignMessage),
+    /// Signs messages, batched: `SignedMessages`.
+    SignMessages(SignMessages),
     /// Signs bytes (TLS, configuration signing): `Signature`.
     SignData {
         /// With which key.

@@ -21,8 +21,8 @@ pub enum Response {
     Csr(GeneratedCsr),
     /// The imported certificate.
     Certificate(CertificateInfo),
-    /// The signed message.
-    SignedMessage(SignedMessage),
+    /// The signed messages.
+    SignedMessages(SignedMessages),
     /// A signature value; ECDSA as ASN.1 DER.
     Signature(Blob),
 }
@@ -270,7 +270,7 @@ pub struct GeneratedCsr {
 }
 
 /// A signed message: what goes into the signature part of the transport message and into the message log.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SignedMessage {
     /// The signature document, `META-INF/signatures.xml`. Shared by the messages of a batch ([`Blob::same`]).
     pub signature_xml: Blob,
@@ -278,4 +278,55 @@ pub struct SignedMessage {
     pub hash_chain_result: Option<Blob>,
     /// This message's hash chain, `META-INF/sig-hashchain.xml`; present together with the result.
     pub hash_chain: Option<Blob>,
+}
+
+/// A signature over one message or over a batch of them.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub enum SignedBatch {
+    /// Over the parts of the one message.
+    Plain {
+        /// The signature document.
+        signature_xml: Blob,
+    },
+    /// Over a hash tree of messages.
+    Chained {
+        /// The signature document of all.
+        signature_xml: Blob,
+        /// The hash chain result of all.
+        hash_chain_result: Blob,
+        /// The hash chain of each message.
+        hash_chains: Vec<Blob>,
+    },
+}
+
+/// The signatures of the messages of a request: of the first messages, of the next, and so on.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+pub struct SignedMessages(pub Vec<SignedBatch>);
+
+impl SignedMessages {
+    /// The messages in the order of the request.
+    pub fn into_messages(self) -> impl Iterator<Item = SignedMessage> {
+        self.0.into_iter().flat_map(SignedBatch::into_messages)
+    }
+}
+
+impl SignedBatch {
+    fn into_messages(self) -> impl Iterator<Item = SignedMessage> {
+        let (signature_xml, hash_chain_result, hash_chains) = match self {
+            Self::Plain { signature_xml } => (signature_xml, None, vec![None]),
+            Self::Chained {
+                signature_xml,
+                hash_chain_result,
+                hash_chains,
+            } => {
+                let hash_chains = hash_chains.into_iter().map(Some).collect();
+                (signature_xml, Some(hash_chain_result), hash_chains)
+            }
+        };
+        hash_chains.into_iter().map(move |hash_chain| SignedMessage {
+            signature_xml: signature_xml.clone(),
+            hash_chain_result: hash_chain_result.clone(),
+            hash_chain,
+        })
+    }
 }

@@ -16,9 +16,9 @@ use std::{
 };
 
 use signer_client::{
-    Blob, CertificateSha256, Client, PROTOCOL_VERSION, Request, Response, Settings, SignMessage,
-    SignedMessage, SignerError,
-    frame::{self, BatchReply, ClientFrame, FrameReader, ServerFrame},
+    Blob, CertificateSha256, Client, PROTOCOL_VERSION, PartDigests, Request, Response, Settings,
+    SignMessages, SignedBatch, SignedMessages, SignerError,
+    frame::{self, ClientFrame, FrameReader, ServerFrame},
 };
 
 /// One connection of a signer that the test plays.
@@ -110,33 +110,27 @@ fn answers_find_their_requests_in_any_order() {
 #[test]
 fn a_batch_is_one_frame_and_one_document_in_memory() {
     let (client, mut played, _listener, _directory) = pair(LONG);
-    let message = SignMessage {
+    let request = SignMessages {
         certificate: CertificateSha256([1; 32]),
         intermediates: Vec::new(),
         ocsp_responses: Vec::new(),
-        parts: Vec::new(),
+        messages: vec![PartDigests::new([&[1; 64][..]]); 2],
     };
-    let waiting: Vec<_> = (0..2)
-        .map(|_| client.submit(Request::SignMessage(message.clone())))
+    let waiting = client.submit(Request::SignMessages(request));
+    let signed = SignedMessages(vec![SignedBatch::Chained {
+        signature_xml: Blob::from(vec![1]),
+        hash_chain_result: Blob::from(vec![2]),
+        hash_chains: vec![Blob::from(vec![7]), Blob::from(vec![8])],
+    }]);
+    let (id, outcome) = (played.next_id(), Ok(Response::SignedMessages(signed)));
+    played.send(&ServerFrame::Reply { id, outcome });
+    let signed = waiting.recv_timeout(LONG).unwrap().unwrap();
+    let signed: Vec<_> = SignedMessages::try_from(signed)
+        .unwrap()
+        .into_messages()
         .collect();
-    let hash_chains = waiting
-        .iter()
-        .map(|_| played.next_id())
-        .map(|id| (id, Blob::from(vec![7])))
-        .collect();
-    let (signature_xml, hash_chain_result) = (Blob::from(vec![1]), Blob::from(vec![2]));
-    played.send(&ServerFrame::Batch(BatchReply {
-        signature_xml,
-        hash_chain_result,
-        hash_chains,
-    }));
-    let mut signed = waiting
-        .iter()
-        .map(|waiting| waiting.recv_timeout(LONG).unwrap().unwrap());
-    let mut signed = || SignedMessage::try_from(signed.next().unwrap()).unwrap();
-    let (first, second) = (signed(), signed());
-    assert!(first.signature_xml.same(&second.signature_xml));
-    assert_eq!(first.hash_chain.as_deref(), Some(&[7][..]));
+    assert!(signed[0].signature_xml.same(&signed[1].signature_xml));
+    assert_eq!(signed[1].hash_chain.as_deref(), Some(&[8][..]));
 }
 
 #[test]

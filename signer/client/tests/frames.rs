@@ -13,9 +13,9 @@
 use proptest::prelude::*;
 use signer_client::{
     Blob, CertificateSha256, CertificateStatus, DigestAlgorithm, ImportCertificate, KeyAlgorithm,
-    KeySelector, KeyUsage, PartDigest, Pin, Request, Response, SignMessage, SignatureAlgorithm,
-    SignedMessage, SignerError, Status,
-    frame::{self, BatchReply, ClientFrame, FrameError, FrameReader, ServerFrame},
+    KeySelector, KeyUsage, PartDigests, Pin, Request, Response, SignMessages, SignatureAlgorithm,
+    SignedBatch, SignedMessages, SignerError, Status,
+    frame::{self, ClientFrame, FrameError, FrameReader, ServerFrame},
 };
 
 fn blob(bytes: &[u8]) -> Blob {
@@ -23,24 +23,15 @@ fn blob(bytes: &[u8]) -> Blob {
 }
 
 fn to_signer() -> Vec<(&'static str, ClientFrame)> {
-    let parts = vec![
-        PartDigest {
-            name: "/message.xml".to_owned(),
-            algorithm: DigestAlgorithm::Sha512,
-            digest: blob(&[1, 2]),
-        },
-        PartDigest {
-            name: "/attachment1".to_owned(),
-            algorithm: DigestAlgorithm::Sha256,
-            digest: blob(&[3]),
-        },
-    ];
     let certificate = CertificateSha256([0xab; 32]);
-    let message = SignMessage {
+    let messages = SignMessages {
         certificate,
         intermediates: vec![blob(&[4])],
         ocsp_responses: vec![blob(&[5, 6])],
-        parts,
+        messages: vec![
+            PartDigests::new([&[1, 2][..]]),
+            PartDigests::new([&[3][..], &[4][..]]),
+        ],
     };
     let import = ImportCertificate {
         certificate: blob(&[7]),
@@ -71,25 +62,25 @@ fn to_signer() -> Vec<(&'static str, ClientFrame)> {
         ),
         ("generate-key", request(generate)),
         ("import-certificate", request(Request::ImportCertificate(import))),
-        ("sign-message", request(Request::SignMessage(message))),
+        ("sign-messages", request(Request::SignMessages(messages))),
         ("sign-digest", request(sign)),
     ]
 }
 
 fn from_signer() -> Vec<(&'static str, ServerFrame)> {
     let reply = |outcome| ServerFrame::Reply { id: 300, outcome };
-    let signed = SignedMessage {
-        signature_xml: blob(b"<a/>"),
-        hash_chain_result: None,
-        hash_chain: None,
-    };
-    let batch = BatchReply {
-        signature_xml: blob(b"<a/>"),
-        hash_chain_result: blob(b"<b/>"),
-        hash_chains: vec![(1, blob(b"<c/>")), (2, blob(b"<d/>"))],
-    };
+    let signed = SignedMessages(vec![
+        SignedBatch::Plain {
+            signature_xml: blob(b"<a/>"),
+        },
+        SignedBatch::Chained {
+            signature_xml: blob(b"<a/>"),
+            hash_chain_result: blob(b"<b/>"),
+            hash_chains: vec![blob(b"<c/>"), blob(b"<d/>")],
+        },
+    ]);
     vec![
-        ("hello", ServerFrame::Hello { version: 1 }),
+        ("hello", ServerFrame::Hello { version: 2 }),
         (
             "refused",
             ServerFrame::Refused {
@@ -98,12 +89,11 @@ fn from_signer() -> Vec<(&'static str, ServerFrame)> {
         ),
         ("done", reply(Ok(Response::Done))),
         ("status", reply(Ok(Response::Status(Status::default())))),
-        ("signed-message", reply(Ok(Response::SignedMessage(signed)))),
+        ("signed-messages", reply(Ok(Response::SignedMessages(signed)))),
         ("signature", reply(Ok(Response::Signature(blob(&[9]))))),
         ("disconnected", reply(Err(SignerError::Disconnected))),
         ("internal", reply(Err(SignerError::Internal("x".to_owned())))),
         ("not-permitted", reply(Err(SignerError::NotPermitted))),
-        ("batch", ServerFrame::Batch(batch)),
     ]
 }
 

@@ -76,7 +76,7 @@ impl Service {
             })),
             Request::DeleteCertificate { certificate } => self.delete_certificate(certificate),
             Request::Status
-            | Request::SignMessage(_)
+            | Request::SignMessages(_)
             | Request::SignData { .. }
             | Request::SignDigest { .. } => Err(SignerError::Internal("not a change".to_owned())),
         }
@@ -190,8 +190,9 @@ const fn name(request: &Request) -> &'static str {
         Request::SetCertificateStatus { .. } => "set certificate status",
         Request::SetCertificateActive { .. } => "set certificate active",
         Request::DeleteCertificate { .. } => "delete certificate",
-        Request::Status | Request::SignMessage(_) | Request::SignData { .. } | Request::SignDigest { .. } => {
-            "none"
-        }
+        Request::Status
+        | Request::SignMessages(_)
+        | Request::SignData { .. }
+        | Request::SignDigest { .. } => "none",
     }
 }

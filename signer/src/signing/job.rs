@@ -2,9 +2,11 @@
 
 use std::{sync::Arc, time::Instant};
 
-use protocol_pki::certificate::Certificate;
+use protocol_pki::{certificate::Certificate, digest::DigestAlgorithm};
 use protocol_signature::{file_name, hash_chain::PartDigest};
-use signer_client::{Blob, DigestAlgorithm, MAX_PARTS, SignMessage, SignatureAlgorithm, SignerError};
+use signer_client::{
+    Blob, MAX_MESSAGES, MAX_PARTS, PartDigests, SignMessages, SignatureAlgorithm, SignerError,
+};
 
 use crate::server::ticket::Ticket;
 
@@ -14,26 +16,26 @@ const MAX_VALUES: usize = protocol_signature::document::MAX_VALUES;
 /// A request that a key must answer.
 #[derive(Debug)]
 pub enum Job {
-    /// A message, which may share a signature.
-    Message(MessageJob),
+    /// Messages, which may share a signature.
+    Messages(MessagesJob),
     /// A digest that is signed as it is.
     Raw(RawJob),
 }
 
-/// A message to be signed.
+/// Messages to be signed.
 #[derive(Debug)]
-pub struct MessageJob {
+pub struct MessagesJob {
     /// The signing certificate.
     pub certificate: Arc<Certificate>,
     /// Certificates between it and its trust anchor, DER.
     pub intermediates: Vec<Blob>,
     /// OCSP responses, DER.
     pub ocsp_responses: Vec<Blob>,
-    /// Digests of the parts: `/message.xml`, `/attachment1`, ...
-    pub parts: Vec<PartDigest>,
-    /// When it came.
+    /// Digests of the parts of each message: `/message.xml`, `/attachment1`, ...
+    pub messages: Vec<Vec<PartDigest>>,
+    /// When they came.
     pub since: Instant,
-    /// To answer it.
+    /// To answer them.
     pub ticket: Ticket,
 }
 
@@ -50,48 +52,48 @@ pub struct RawJob {
     pub ticket: Ticket,
 }
 
-/// Checks what a client says about a message, so that it cannot spoil the batch of others.
+/// Checks what a client says about its messages, so that they cannot spoil the batch of others.
 ///
 /// # Errors
 /// `InvalidRequest`.
-pub fn check_message(message: &SignMessage) -> Result<Vec<PartDigest>, SignerError> {
-    let invalid = |reason: &str| Err(SignerError::InvalidRequest(reason.to_owned()));
-    if message.parts.is_empty() || message.parts.len() > MAX_PARTS {
-        return invalid("a message has 1 to 10001 parts");
+pub fn check_messages(request: &SignMessages) -> Result<Vec<Vec<PartDigest>>, SignerError> {
+    let SignMessages {
+        intermediates,
+        ocsp_responses,
+        messages,
+        ..
+    } = request;
+    if messages.is_empty() || messages.len() > MAX_MESSAGES {
+        return Err(invalid(format!(
+            "1 to {MAX_MESSAGES} messages can be signed at once"
+        )));
     }
-    if message.intermediates.len() > MAX_VALUES || message.ocsp_responses.len() > MAX_VALUES {
-        return invalid("too many intermediate certificates or OCSP responses");
+    if intermediates.len() > MAX_VALUES || ocsp_responses.len() > MAX_VALUES {
+        return Err(invalid(
+            "too many intermediate certificates or OCSP responses".to_owned(),
+        ));
     }
-    message
-        .parts
-        .iter()
-        .enumerate()
-        .map(|(index, part)| check_part(index, part))
-        .collect()
+    let checked: Vec<_> = messages.iter().map(named_parts).collect::<Result<_, _>>()?;
+    if checked.iter().map(Vec::len).sum::<usize>() > MAX_PARTS {
+        return Err(invalid(format!("the messages have more than {MAX_PARTS} parts")));
+    }
+    Ok(checked)
 }
 
-fn check_part(index: usize, part: &signer_client::PartDigest) -> Result<PartDigest, SignerError> {
-    let expected = if index == 0 {
-        file_name::MESSAGE.to_owned()
-    } else {
-        file_name::attachment(index)
+/// The parts of a message with their names. The tree has the digest of the signature, and both are SHA-512 (wire.md 3.3,
+/// "Digest mismatch trap").
+fn named_parts(digests: &PartDigests) -> Result<Vec<PartDigest>, SignerError> {
+    let digests = digests
+        .split()
+        .ok_or_else(|| invalid(format!("a message has SHA-512 digests of 1 to {MAX_PARTS} parts")))?;
+    let part = |(number, digest): (usize, &[u8; PartDigests::LENGTH])| {
+        PartDigest::new(file_name::part(number), DigestAlgorithm::Sha512, digest)
     };
-    if part.name != expected {
-        return Err(SignerError::InvalidRequest(format!(
-            "part {index} must be {expected}"
-        )));
-    }
-    // The tree has the digest of the signature, and both are SHA-512 (wire.md 3.3, "Digest mismatch trap").
-    if part.algorithm != DigestAlgorithm::Sha512 || part.digest.len() != part.algorithm.length() {
-        return Err(SignerError::InvalidRequest(format!(
-            "{expected} must have a SHA-512 digest"
-        )));
-    }
-    Ok(PartDigest::new(
-        part.name.as_str(),
-        protocol_pki::digest::DigestAlgorithm::Sha512,
-        &part.digest,
-    ))
+    Ok(digests.enumerate().map(part).collect())
+}
+
+const fn invalid(reason: String) -> SignerError {
+    SignerError::InvalidRequest(reason)
 }
 
 #[cfg(test)]
@@ -99,36 +101,51 @@ mod tests {
     use super::*;
     use signer_client::CertificateSha256;
 
-    fn message(parts: &[(&str, usize)]) -> SignMessage {
-        let part = |(name, length): &(&str, usize)| signer_client::PartDigest {
-            name: (*name).to_owned(),
-            algorithm: DigestAlgorithm::Sha512,
-            digest: vec![1; *length].into(),
+    fn request(messages: &[&[usize]]) -> SignMessages {
+        let message = |lengths: &&[usize]| {
+            let digests: Vec<_> = lengths.iter().map(|length| vec![1; *length]).collect();
+            PartDigests::new(digests.iter().map(Vec::as_slice))
         };
-        SignMessage {
+        SignMessages {
             certificate: CertificateSha256([0; 32]),
             intermediates: Vec::new(),
             ocsp_responses: Vec::new(),
-            parts: parts.iter().map(part).collect(),
+            messages: messages.iter().map(message).collect(),
         }
     }
 
     #[test]
-    fn parts_are_named_in_order_and_digested_with_sha512() {
-        assert!(check_message(&message(&[("/message.xml", 64)])).is_ok());
-        assert!(check_message(&message(&[("/message.xml", 64), ("/attachment1", 64)])).is_ok());
-        let wrong: [&[(&str, usize)]; 5] = [
+    fn parts_are_named_in_order() {
+        let parts = check_messages(&request(&[&[64], &[64, 64, 64]])).unwrap();
+        let names: Vec<Vec<&str>> = parts
+            .iter()
+            .map(|parts| parts.iter().map(|part| part.name.as_str()).collect())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                vec!["/message.xml"],
+                vec!["/message.xml", "/attachment1", "/attachment2"]
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_message_or_too_much_is_refused() {
+        let many = [64; MAX_PARTS];
+        let wrong: [&[&[usize]]; 6] = [
             &[],
-            &[("/attachment1", 64)],
-            &[("/message.xml", 32)],
-            &[("/message.xml", 64), ("/attachment2", 64)],
-            &[("/message.xml", 64), ("/message.xml", 64)],
+            &[&[]],
+            &[&[32]],
+            &[&[64], &[64, 20]],
+            &[&many[..], &[64]],
+            &[&[64][..]; MAX_MESSAGES + 1],
         ];
-        for parts in wrong {
-            assert!(check_message(&message(parts)).is_err(), "{parts:?}");
+        for messages in wrong {
+            assert!(check_messages(&request(messages)).is_err(), "{}", messages.len());
         }
-        let mut weak = message(&[("/message.xml", 20)]);
-        weak.parts[0].algorithm = DigestAlgorithm::Sha1;
-        assert!(check_message(&weak).is_err());
+        for right in [&[&many[..]][..], &[&[64][..]; MAX_MESSAGES]] {
+            assert!(check_messages(&request(right)).is_ok(), "{}", right.len());
+        }
     }
 }

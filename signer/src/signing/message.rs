@@ -7,27 +7,12 @@ use protocol_signature::{
     document::{Builder, Signed, Unsigned},
     hash_chain::{Batch, PartDigest},
 };
-use signer_client::{Blob, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm, SignedMessage, SignerError};
+use signer_client::{Blob, DigestAlgorithm, KeyAlgorithm, SignatureAlgorithm, SignedBatch, SignerError};
 use time::OffsetDateTime;
-
-use super::job::MessageJob;
 
 /// The digest of every message signature (wire.md 3.2).
 pub(super) const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha512;
 const XML_DIGEST: digest::DigestAlgorithm = digest::DigestAlgorithm::Sha512;
-
-/// A signature over a batch.
-#[derive(Debug)]
-pub(super) enum Signature {
-    /// A lone message of one part.
-    Plain(SignedMessage),
-    /// Anything else: a hash chain for each message, in their order.
-    Chained {
-        signature_xml: Blob,
-        hash_chain_result: Blob,
-        hash_chains: Vec<Blob>,
-    },
-}
 
 /// What all messages of a batch share: that of the first (wire.md 3.3).
 pub(super) struct Signing<'a> {
@@ -40,37 +25,28 @@ pub(super) struct Signing<'a> {
 }
 
 impl Signing<'_> {
-    /// Signs the messages; `sign` makes the signature value over a digest.
+    /// Signs the messages; `sign` makes the signature value over a digest. A lone message of one part is signed plainly.
     pub(super) fn sign(
         &self,
-        messages: &mut [MessageJob],
+        messages: Vec<Vec<PartDigest>>,
         sign: impl FnOnce(SignatureAlgorithm, &[u8]) -> Result<Vec<u8>, SignerError>,
-    ) -> Result<Signature, SignerError> {
-        if let [MessageJob { parts, .. }] = &*messages
+    ) -> Result<SignedBatch, SignerError> {
+        if let [parts] = messages.as_slice()
             && let [part] = parts.as_slice()
         {
             let signature_xml = self.document(Signed::Message(part), sign)?;
-            return Ok(Signature::Plain(SignedMessage {
-                signature_xml,
-                hash_chain_result: None,
-                hash_chain: None,
-            }));
+            return Ok(SignedBatch::Plain { signature_xml });
         }
-        let parts: Vec<Vec<PartDigest>> = messages
-            .iter_mut()
-            .map(|job| std::mem::take(&mut job.parts))
-            .collect();
-        let count = parts.len();
-        let batch = Batch::build(XML_DIGEST, parts).map_err(cannot_sign)?;
+        let count = messages.len();
+        let batch = Batch::build(XML_DIGEST, messages).map_err(cannot_sign)?;
         let signature_xml = self.document(Signed::HashChainResult(batch.result_xml()), sign)?;
-        let hash_chains: Option<Vec<Blob>> = (0..count)
+        let hash_chains: Option<_> = (0..count)
             .map(|index| batch.chain_xml(index).map(Blob::from))
             .collect();
-        let hash_chains = hash_chains.ok_or_else(|| cannot_sign("a message is missing in its batch"))?;
-        Ok(Signature::Chained {
+        Ok(SignedBatch::Chained {
             signature_xml,
             hash_chain_result: batch.result_xml().into(),
-            hash_chains,
+            hash_chains: hash_chains.ok_or_else(|| cannot_sign("a message is missing in its batch"))?,
         })
     }
 

@@ -8,12 +8,14 @@ use std::{
 };
 
 use protocol_pki::certificate::Certificate;
-use signer_client::{Blob, KeyAlgorithm, Response, SignerError};
+use protocol_signature::hash_chain::PartDigest;
+use signer_client::{Blob, KeyAlgorithm, Response, SignedBatch, SignedMessages, SignerError};
 use time::OffsetDateTime;
 
 use super::{
-    job::{Job, MessageJob, RawJob},
-    message::{DIGEST, Signature, Signing},
+    batch::batches,
+    job::{Job, MessagesJob, RawJob},
+    message::{DIGEST, Signing},
 };
 use crate::{counters::Counters, server::ticket, token::Token};
 
@@ -125,7 +127,7 @@ impl Worker {
 
 fn refuse(job: Job, error: SignerError) {
     match job {
-        Job::Message(MessageJob { ticket, .. }) | Job::Raw(RawJob { ticket, .. }) => {
+        Job::Messages(MessagesJob { ticket, .. }) | Job::Raw(RawJob { ticket, .. }) => {
             ticket.answer(Err(error))
         }
     }
@@ -136,20 +138,27 @@ impl Context {
         let mut intermediates = Intermediates::default();
         while let Ok(first) = jobs.recv() {
             let mut messages = VecDeque::new();
-            self.take(first, &mut messages);
-            for next in jobs.try_iter().take(self.limits.max_batch - 1) {
-                self.take(next, &mut messages);
+            let mut count = self.take(first, &mut messages);
+            while count < self.limits.max_batch
+                && let Ok(next) = jobs.try_recv()
+            {
+                count += self.take(next, &mut messages);
             }
-            while !messages.is_empty() {
-                self.sign_batch(&mut messages, &mut intermediates);
+            while let Some(first) = messages.pop_front() {
+                let alike = same_certificate(first, &mut messages);
+                self.sign_messages(alike, &mut intermediates);
             }
         }
     }
 
-    /// Signs what is signed alone, puts the message to the others, drops what waited too long.
-    fn take(&self, job: Job, messages: &mut VecDeque<MessageJob>) {
+    /// Signs what is signed alone, puts messages to the others, drops what waited too long; how many messages were put.
+    fn take(&self, job: Job, messages: &mut VecDeque<MessagesJob>) -> usize {
         match job {
-            Job::Message(job) if self.is_due(job.since, &job.ticket) => messages.push_back(job),
+            Job::Messages(job) if self.is_due(job.since, &job.ticket) => {
+                let count = job.messages.len();
+                messages.push_back(job);
+                return count;
+            }
             Job::Raw(job) if self.is_due(job.since, &job.ticket) => {
                 let value = self.token.sign_digest(&self.key, job.algorithm, &job.digest);
                 self.counters.signature();
@@ -158,6 +167,7 @@ impl Context {
             }
             late => refuse(late, SignerError::TimedOut),
         }
+        0
     }
 
     fn is_due(&self, since: Instant, ticket: &ticket::Ticket) -> bool {
@@ -168,68 +178,67 @@ impl Context {
         !late && !ticket.is_abandoned()
     }
 
-    /// Signs the first message together with the others of the same certificate.
-    fn sign_batch(&self, messages: &mut VecDeque<MessageJob>, cache: &mut Intermediates) {
-        let Some(first) = messages.pop_front() else { return };
+    /// Signs the messages of these jobs, which have one certificate, in batches as large as allowed; then answers each
+    /// job. A failure fails the jobs of its batch.
+    fn sign_messages(&self, mut jobs: Vec<MessagesJob>, cache: &mut Intermediates) {
+        let Some(first) = jobs.first() else { return };
         let intermediates = match cache.parse(&first.intermediates) {
             Ok(intermediates) => intermediates,
-            Err(error) => return first.ticket.answer(Err(error)),
+            Err(error) => return answer_all(jobs, &error),
         };
-        let certificate = Arc::clone(&first.certificate);
-        let ocsp_responses = first
-            .ocsp_responses
-            .iter()
-            .map(|response| response.to_vec())
-            .collect();
-        let mut batch = vec![first];
-        let (same, others) = std::mem::take(messages)
-            .into_iter()
-            .partition::<Vec<_>, _>(|job| job.certificate.as_der() == certificate.as_der());
-        batch.extend(same);
-        *messages = others.into();
-        let at = OffsetDateTime::now_utc();
+        let ocsp_responses = first.ocsp_responses.iter().map(|response| response.to_vec());
+        let (certificate, ocsp_responses) = (Arc::clone(&first.certificate), ocsp_responses.collect());
         let signing = Signing {
             key: self.algorithm,
             algorithm: self.token.message_signature(self.algorithm, DIGEST),
             certificate: &certificate,
             intermediates,
             ocsp_responses,
-            at,
+            at: OffsetDateTime::now_utc(),
         };
-        let signature = signing.sign(&mut batch, |algorithm, digest| {
+        let mut answers: Vec<_> = jobs.iter().map(|_| Ok(SignedMessages::default())).collect();
+        for mut batch in batches(&mut jobs, self.limits.max_batch) {
+            let signed = self.sign_batch(&signing, batch.take_messages());
+            batch.divide(signed, &mut answers);
+        }
+        for (job, answer) in jobs.into_iter().zip(answers) {
+            job.ticket.answer(answer.map(Response::SignedMessages));
+        }
+    }
+
+    fn sign_batch(
+        &self,
+        signing: &Signing<'_>,
+        messages: Vec<Vec<PartDigest>>,
+    ) -> Result<SignedBatch, SignerError> {
+        let count = messages.len();
+        let signed = signing.sign(messages, |algorithm, digest| {
             self.counters.signature();
             self.token.sign_digest(&self.key, algorithm, digest)
         });
-        self.answer(batch, signature);
-    }
-
-    fn answer(&self, batch: Vec<MessageJob>, signature: Result<Signature, SignerError>) {
-        let count = batch.len();
-        let mut tickets = batch.into_iter().map(|job| job.ticket);
-        match signature {
-            Ok(Signature::Plain(message)) => {
-                self.counters.batch(1);
-                tickets.for_each(|ticket| ticket.answer(Ok(Response::SignedMessage(message.clone()))));
-            }
-            Ok(Signature::Chained {
-                signature_xml,
-                hash_chain_result,
-                hash_chains,
-            }) => {
-                self.counters.batch(count);
-                ticket::answer_batch(
-                    &signature_xml,
-                    &hash_chain_result,
-                    tickets.zip(hash_chains).collect(),
-                );
-            }
+        match &signed {
+            Ok(_) => self.counters.batch(count),
             Err(error) => {
                 tracing::warn!(key = self.key, messages = count, code = error.fault_code(), %error, "cannot sign");
-                tickets
-                    .by_ref()
-                    .for_each(|ticket| ticket.answer(Err(error.clone())));
             }
         }
+        signed
+    }
+}
+
+/// The job, and those of the others that are signed with the same certificate.
+fn same_certificate(first: MessagesJob, others: &mut VecDeque<MessagesJob>) -> Vec<MessagesJob> {
+    let certificate = Arc::clone(&first.certificate);
+    let (same, different) = std::mem::take(others)
+        .into_iter()
+        .partition::<Vec<_>, _>(|job| job.certificate.as_der() == certificate.as_der());
+    *others = different.into();
+    std::iter::once(first).chain(same).collect()
+}
+
+fn answer_all(jobs: Vec<MessagesJob>, error: &SignerError) {
+    for job in jobs {
+        job.ticket.answer(Err(error.clone()));
     }
 }
 

@@ -50,8 +50,23 @@ pub(super) const NOT_FAILING: i64 = i64::MIN;
 /// What the writer is asked for.
 #[derive(Debug)]
 pub(super) enum Job {
-    Append(Box<Appended>, Reply<Result<LogReceipt, LogError>>),
+    /// Records that are written by one sync.
+    Append(Vec<(Appended, Reply<Result<LogReceipt, LogError>>)>),
     Change(Change, Reply<Result<(), LogError>>),
+}
+
+impl Job {
+    /// Tells everybody who waits that nothing was written.
+    pub(super) fn refuse(self, problem: &LogError) {
+        match self {
+            Self::Append(records) => {
+                for (_, reply) in records {
+                    reply.send(Err(problem.clone()));
+                }
+            }
+            Self::Change(_, reply) => reply.send(Err(problem.clone())),
+        }
+    }
 }
 
 /// A record to write, its message encrypted if the log is.
@@ -293,11 +308,13 @@ impl Writer {
         let mut outcome = Ok(());
         for job in jobs {
             match job {
-                Job::Append(appended, reply) => {
-                    let id = self.sequence.next(appended.record.time);
-                    group.waiters.push(Waiter::Record(id, reply));
-                    group.records += 1;
-                    outcome = outcome.and_then(|()| self.put_record(&mut group.batch, id, &appended));
+                Job::Append(records) => {
+                    for (appended, reply) in records {
+                        let id = self.sequence.next(appended.record.time);
+                        group.waiters.push(Waiter::Record(id, reply));
+                        group.records += 1;
+                        outcome = outcome.and_then(|()| self.put_record(&mut group.batch, id, &appended));
+                    }
                 }
                 Job::Change(change, reply) => {
                     group.waiters.push(Waiter::Change(reply));
@@ -508,13 +525,7 @@ impl Writer {
     }
 
     fn refuse_the_rest(&self) {
-        for job in self.jobs.iter() {
-            let waiter = match job {
-                Job::Append(_, reply) => Waiter::Record(RecordId::MIN, reply),
-                Job::Change(_, reply) => Waiter::Change(reply),
-            };
-            waiter.answer(&Err(LogError::Stopped));
-        }
+        self.jobs.iter().for_each(|job| job.refuse(&LogError::Stopped));
     }
 
     /// Removes bodies that nobody holds any more. A chunk in the queue holds its body, so none comes after this.
@@ -539,7 +550,12 @@ impl Writer {
 
 fn size(job: &Job) -> usize {
     match job {
-        Job::Append(appended, _) => appended.record.message.len() + appended.record.signature.len(),
+        Job::Append(records) => {
+            let sizes = records
+                .iter()
+                .map(|(Appended { record, .. }, _)| record.message.len() + record.signature.len());
+            sizes.sum()
+        }
         Job::Change(..) => 0,
     }
 }

@@ -40,6 +40,7 @@ use crate::metrics::Metrics;
 use crate::net::tls::HandshakePool;
 use crate::net::{Listener, Permits, Stream};
 use crate::process::Process;
+use crate::sealing::Sealing;
 use crate::settings::Settings;
 use crate::snapshot::{Current, LoadedGlobalConf, Snapshot};
 use crate::spool::Spools;
@@ -226,10 +227,14 @@ impl World {
             ..Default::default()
         };
         let log = MessageLog::open(&settings.kiirtee.message_log_dir(), log).unwrap();
+        let signer = signer_client::Client::connect(&settings.kiirtee.signer_socket);
+        let metrics = Metrics::new();
+        let sealing = Sealing::start(signer.clone(), log.clone(), metrics.sealing.clone());
         let process = Process {
             current: Arc::new(Current::new(snapshot(&settings, services))),
-            signer: signer_client::Client::connect(&settings.kiirtee.signer_socket),
-            metrics: Metrics::new(),
+            sealing: sealing.unwrap(),
+            signer,
+            metrics,
             spools: Spools::new(&settings.kiirtee.spool_dir(), 1 << 20).unwrap(),
             handshakes: HandshakePool::start(1).unwrap(),
             log,
