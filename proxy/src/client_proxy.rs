@@ -76,8 +76,13 @@ impl ClientProxy {
         body: &mut Body,
         responder: &mut Responder,
     ) -> Result<(), HttpError> {
-        let answer = async { rest::exchange(&begin(&self.0, request)?, body).await };
-        match self.count(answer).await {
+        let counted = Counted::begin(&self.0);
+        let answer = match begin(&self.0, request) {
+            Ok(exchange) => rest::exchange(&exchange, body).await,
+            Err(error) => Err(error),
+        };
+        counted.end(answer.is_ok());
+        match answer {
             Ok(answer) => respond::rest(responder, &answer).await,
             Err(error) => respond::rest_fault(responder, request, &error).await,
         }
@@ -89,22 +94,16 @@ impl ClientProxy {
         body: &mut Body,
         responder: &mut Responder,
     ) -> Result<(), HttpError> {
-        let answer = async { soap::exchange(&begin_soap(&self.0, request)?, body).await };
-        match self.count(answer).await {
+        let counted = Counted::begin(&self.0);
+        let answer = match begin_soap(&self.0, request) {
+            Ok(exchange) => soap::exchange(&exchange, body).await,
+            Err(error) => Err(error),
+        };
+        counted.end(answer.is_ok());
+        match answer {
             Ok(answer) => soap::respond(responder, &answer).await,
             Err(error) => respond::soap_fault(responder, request, &error).await,
         }
-    }
-
-    /// Counts an exchange while it runs and when it ends.
-    async fn count<A>(
-        &self,
-        answer: impl Future<Output = Result<A, ExchangeError>>,
-    ) -> Result<A, ExchangeError> {
-        let counted = Counted::begin(&self.0);
-        let answer = answer.await;
-        counted.end(answer.is_ok());
-        answer
     }
 }
 

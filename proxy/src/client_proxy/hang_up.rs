@@ -5,7 +5,7 @@
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::task::Poll;
 
 use crate::exchange::ExchangeError;
@@ -21,12 +21,12 @@ impl<'b> Asker<'b> {
         self.0.set(Some(body));
     }
 
-    /// Runs an exchange unless the asker, while it waits, goes away.
+    /// Runs an exchange unless the asker, while it waits, goes away. It is pinned already because it is large: what is
+    /// handed over by value is copied.
     pub(super) async fn unless_hung_up<T>(
         &self,
-        exchange: impl Future<Output = Result<T, ExchangeError>>,
+        mut exchange: Pin<&mut impl Future<Output = Result<T, ExchangeError>>>,
     ) -> Result<T, ExchangeError> {
-        let mut exchange = pin!(exchange);
         let mut gone = pin!(self.gone());
         poll_fn(|context| {
             if let Poll::Ready(ended) = exchange.as_mut().poll(context) {

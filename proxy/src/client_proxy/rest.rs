@@ -1,6 +1,7 @@
 //! A REST request at the service client's server.
 
 use std::cell::OnceCell;
+use std::pin::pin;
 
 use protocol_message::rest::{RequestPart, ResponsePart};
 use protocol_message::transport::{PartKind, header};
@@ -73,24 +74,26 @@ async fn converse(
         .with(header::MESSAGE_TYPE, "REST");
     let mut body_log = exchange.party().body_log(request.service());
     let (asker, sent) = (Asker::default(), OnceCell::new());
-    let conversation = connection.converse::<_, ExchangeError>(
-        &head,
-        BodyLength::Chunked,
-        async |out: &mut BodyWriter| {
-            let whole = stream(exchange, request, (body, &asker), outgoing, out).await;
-            let _first = sent.set(whole.map_err(while_sending)?);
-            Ok(())
-        },
-        async |head: ResponseHead, body: &mut Body| {
-            let received = receive::message(exchange, &head, body, &mut body_log).await?;
-            let response = response_part(&received)?;
-            received.require_signature("Response")?;
-            // Nothing answers a request that is not in the log.
-            sent.get().ok_or(ExchangeError::AnsweredTooEarly)?;
-            Ok((received, response))
-        },
-    );
-    let (received, response) = asker.unless_hung_up(conversation).await?;
+    let (received, response) = {
+        let conversation = pin!(connection.converse::<_, ExchangeError>(
+            &head,
+            BodyLength::Chunked,
+            async |out: &mut BodyWriter| {
+                let whole = stream(exchange, request, (body, &asker), outgoing, out).await;
+                let _first = sent.set(whole.map_err(while_sending)?);
+                Ok(())
+            },
+            async |head: ResponseHead, body: &mut Body| {
+                let received = receive::message(exchange, &head, body, &mut body_log).await?;
+                let response = response_part(&received)?;
+                received.require_signature("Response")?;
+                // Nothing answers a request that is not in the log.
+                sent.get().ok_or(ExchangeError::AnsweredTooEarly)?;
+                Ok((received, response))
+            },
+        ));
+        asker.unless_hung_up(conversation).await?
+    };
     Ok(Answer {
         sent: sent.into_inner().ok_or(ExchangeError::AnsweredTooEarly)?,
         response,

@@ -1,6 +1,7 @@
 //! A SOAP request at the service client's server.
 
 use std::cell::Cell;
+use std::pin::pin;
 
 use protocol_message::soap::{
     self, ParsedSoap, SoapMessage, check_consistency, check_request_hash, message_hash, validate_soap_action,
@@ -80,7 +81,7 @@ async fn converse(
         action.unwrap_or_default().to_owned(),
     );
     let (asker, sent) = (Asker::default(), Cell::new(false));
-    let conversation = connection.converse::<_, ExchangeError>(
+    let conversation = pin!(connection.converse::<_, ExchangeError>(
         &head,
         BodyLength::Chunked,
         async |out: &mut BodyWriter| {
@@ -98,7 +99,7 @@ async fn converse(
                 Err(ExchangeError::AnsweredTooEarly)
             }
         },
-    );
+    ));
     asker.unless_hung_up(conversation).await
 }
 

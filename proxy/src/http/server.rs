@@ -229,7 +229,8 @@ impl Connection {
             head,
             peer: Rc::clone(&self.peer),
         };
-        let handled = handler.handle(request, &mut self.body, &mut self.responder).await;
+        // On the heap: an exchange is large, and a connection that is merely idle should not have room for one.
+        let handled = Box::pin(handler.handle(request, &mut self.body, &mut self.responder)).await;
         self.complete(handled).await
     }
 

@@ -8,14 +8,14 @@ use std::{
 };
 
 use signer_client::{
-    Client, DigestAlgorithm, KeyAlgorithm, KeyUsage, Pin, Request, SignatureAlgorithm, SignedMessage,
+    Client, DigestAlgorithm, KeyAlgorithm, KeyUsage, Pin, Request, SignatureAlgorithm, SignedMessages,
     SignerError, Status, TokenInfo, TokenStatus,
 };
 use tempfile::TempDir;
 
 use crate::{
     harness::{Signer, certified_key, certified_key_on},
-    signing::{message, verify},
+    signing::{message, sign, verify, verify_all},
 };
 
 pub(crate) const HSM_PIN: &str = "2468135";
@@ -185,7 +185,7 @@ fn messages_are_signed_with_keys_of_every_kind_that_never_leave_the_token() {
         assert_eq!(key.algorithm, algorithm);
         for parts in [1, 3] {
             let message = message(certificate.sha256, 1, parts);
-            let signed = hsm.client.sign_message(message.clone()).unwrap();
+            let signed = sign(&hsm.client, &message).unwrap();
             verify(&message, &signed);
         }
     }
@@ -209,7 +209,7 @@ fn a_device_whose_mechanism_is_pss_signs_messages_with_pss_and_others_do_not() {
             KeyUsage::Signing,
         );
         let message = message(certificate.sha256, 1, 1);
-        let signed = hsm.client.sign_message(message.clone()).unwrap();
+        let signed = sign(&hsm.client, &message).unwrap();
         verify(&message, &signed);
         let xml = String::from_utf8_lossy(&signed.signature_xml).into_owned();
         assert_eq!(xml.contains("rsa-MGF1"), mgf1, "{xml}");
@@ -236,12 +236,12 @@ fn waiting_messages_share_a_signature_unless_the_device_forbids_it() {
         let waiting: Vec<_> = (0..16)
             .map(|number| {
                 hsm.client
-                    .submit(Request::SignMessage(message(certificate.sha256, number, 1)))
+                    .submit(Request::SignMessages(message(certificate.sha256, number, 1)))
             })
             .collect();
         for (number, waiting) in waiting.iter().enumerate() {
-            let signed: SignedMessage = waiting.recv().unwrap().unwrap().try_into().unwrap();
-            verify(&message(certificate.sha256, number, 1), &signed);
+            let signed: SignedMessages = waiting.recv().unwrap().unwrap().try_into().unwrap();
+            verify_all(&message(certificate.sha256, number, 1), signed);
         }
         let batches = hsm.status().counters.batches - before.batches;
         assert_eq!(batches < 8, shared, "{batches} signatures for 16 messages");
@@ -297,7 +297,7 @@ fn several_tokens_of_a_device_and_the_software_token_work_side_by_side() {
     }
     let signs = |certificate: signer_client::CertificateInfo| {
         let message = message(certificate.sha256, 1, 2);
-        verify(&message, &hsm.client.sign_message(message.clone()).unwrap());
+        verify(&message, &sign(&hsm.client, &message).unwrap());
     };
     for label in ["one", "two"] {
         let (key, certificate) = certified_key_on(

@@ -9,7 +9,7 @@ use signer_client::{KeyAlgorithm, KeyInfo, KeyUsage, Pin, Request, SignerError, 
 
 use crate::{
     harness::certified_key_on,
-    signing::{message, verify},
+    signing::{message, sign, verify},
     softhsm::{ECDSA, HSM_PIN, Hsm, OFFICER_PIN, softhsm, token_id},
 };
 
@@ -82,9 +82,7 @@ fn a_token_that_is_away_at_start_is_told_with_its_keys_and_they_come_with_it() {
     let not_available = SignerError::TokenNotAvailable(token_id("sign"));
     assert_eq!(hsm.sign(&key.id, ECDSA).unwrap_err(), not_available);
     assert_eq!(
-        hsm.client
-            .sign_message(message(certificate.sha256, 1, 1))
-            .unwrap_err(),
+        sign(&hsm.client, &message(certificate.sha256, 1, 1)).unwrap_err(),
         not_available
     );
     assert_eq!(
@@ -101,7 +99,7 @@ fn a_token_that_is_away_at_start_is_told_with_its_keys_and_they_come_with_it() {
     });
     hsm.client.login(&token_id("sign"), Pin::new(HSM_PIN)).unwrap();
     let message = message(certificate.sha256, 1, 1);
-    verify(&message, &hsm.client.sign_message(message.clone()).unwrap());
+    verify(&message, &sign(&hsm.client, &message).unwrap());
 }
 
 #[test]
