@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use protocol_pki::digest::DigestAlgorithm;
 use protocol_signature::file_name::{MESSAGE, SIG_HASH_CHAIN};
-use protocol_signature::hash_chain::{Batch, Chain, PartDigest, Parts, verify};
+use protocol_signature::hash_chain::{Batch, Chain, PartDigest, Parts, readers_agree, verify};
 
 /// Acceptable is a result and a chain that prove the parts of the sample.
 pub fn check(data: &[u8]) -> bool {
@@ -60,8 +60,12 @@ pub fn sample() -> &'static Sample {
     })
 }
 
-/// Whether the chain proves the parts. If it does, it proves no others.
+/// Whether the chain proves the parts. If it does, it proves no others. Both readers of chains read the same.
 fn pair(result: &[u8], chain: &[u8], parts: &[PartDigest]) -> bool {
+    assert!(
+        readers_agree(result) && readers_agree(chain),
+        "the reader of the usual shape reads something else than the reader of any XML"
+    );
     let chain = Chain {
         name: SIG_HASH_CHAIN,
         xml: chain,

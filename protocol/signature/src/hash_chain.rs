@@ -9,10 +9,16 @@
 mod build;
 mod digest_list;
 mod parse;
+mod plain;
+mod steps;
 mod verify;
 
 pub use build::{Batch, BuildError};
+pub(crate) use steps::ChainResult;
 pub use verify::{Chain, HashChainError, Parts, Verified, verify};
+pub(crate) use verify::{follow, read_result};
+#[doc(hidden)]
+pub use verify::{is_plain, readers_agree};
 
 use protocol_pki::digest::DigestAlgorithm;
 

@@ -5,9 +5,11 @@
 mod certificate;
 mod error;
 mod message;
+mod signer;
 
 pub use error::VerifyError;
-pub use message::{Evidence, VerifiedSignature};
+pub use message::{Coverage, Evidence, VerifiedSignature};
+pub use signer::VerifiedSigner;
 
 use std::sync::Arc;
 
@@ -16,7 +18,7 @@ pub use protocol_pki::material::Material;
 use protocol_pki::profile::MemberName;
 use time::OffsetDateTime;
 
-use crate::document::{Reference, SignatureDocument};
+use crate::document::{Reference, SignatureDocument, Target};
 use crate::file_name;
 use crate::hash_chain::Parts;
 
@@ -27,13 +29,11 @@ pub struct VerifiedDocument(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
+    /// References to files; those within the document hold.
     references: Vec<Reference>,
-    certificate: Certificate,
-    signer: MemberName,
+    signer: VerifiedSigner,
     signing_time: Option<OffsetDateTime>,
-    verified_at: OffsetDateTime,
-    valid_until: OffsetDateTime,
-    ocsp: OcspEvidence,
+    known_result: message::KnownResult,
 }
 
 /// The OCSP response that says the signing certificate is good.
@@ -92,7 +92,7 @@ pub(crate) fn parsed(
 ) -> Result<VerifiedSignature, VerifyError> {
     // The reference follows the hash chain first, so its faults come first.
     if document.references_file(file_name::SIG_HASH_CHAIN_RESULT) {
-        message::check(document.references(), evidence)?;
+        message::check(document.references(), evidence, &message::KnownResult::default())?;
     }
     self::document(document, signer, at, material)?.verify_message(signer, at, evidence)
 }
@@ -113,15 +113,28 @@ pub fn document(
     check_signature(document)?;
     certificate::check_signing_certificate(document)?;
     let verified = certificate::check_chain(document, &issuers, at, material)?;
-    Ok(VerifiedDocument(Arc::new(Inner {
-        references: document.references().to_vec(),
-        certificate: document.certificate().clone(),
-        signer: signer.clone(),
-        signing_time: document.signing_time(),
-        verified_at: at,
-        valid_until: verified.valid_until,
-        ocsp: verified.ocsp,
-    })))
+    let signer = VerifiedSigner::new(document, signer, at, verified);
+    Ok(VerifiedDocument::new(document, signer))
+}
+
+/// As [`document`], with what is known of its signer by the same `material`: when that vouches for the signer of this
+/// document, neither the certificate's chain nor its OCSP responses are verified again. The verdict is the same.
+///
+/// # Errors
+/// See [`VerifyError`].
+pub fn document_by(
+    known: Option<&VerifiedSigner>,
+    document: &SignatureDocument,
+    signer: &MemberName,
+    at: OffsetDateTime,
+    material: &dyn Material,
+) -> Result<VerifiedDocument, VerifyError> {
+    let Some(known) = known.filter(|known| known.vouches_for(document, signer, at)) else {
+        return self::document(document, signer, at, material);
+    };
+    check_signature(document)?;
+    certificate::check_signing_certificate(document)?;
+    Ok(VerifiedDocument::new(document, known.clone()))
 }
 
 /// The signature value over the canonical `SignedInfo`, and the references that the document itself resolves.
@@ -144,6 +157,17 @@ fn check_signature(document: &SignatureDocument) -> Result<(), VerifyError> {
 }
 
 impl VerifiedDocument {
+    fn new(document: &SignatureDocument, signer: VerifiedSigner) -> Self {
+        let files = document.references().iter();
+        let files = files.filter(|reference| matches!(reference.target, Target::File(_)));
+        Self(Arc::new(Inner {
+            references: files.cloned().collect(),
+            signer,
+            signing_time: document.signing_time(),
+            known_result: message::KnownResult::default(),
+        }))
+    }
+
     /// Verifies the parts of a message against this document: references or hash chain, and nothing left over.
     ///
     /// # Errors
@@ -155,31 +179,51 @@ impl VerifiedDocument {
         at: OffsetDateTime,
         evidence: &Evidence<'_>,
     ) -> Result<VerifiedSignature, VerifyError> {
-        if *signer != self.0.signer {
-            return Err(VerifyError::signer(&self.0.signer, signer));
+        Ok(VerifiedSignature {
+            document: self.clone(),
+            coverage: self.cover(signer, at, evidence)?,
+            covered: message::all(evidence.parts).to_vec(),
+        })
+    }
+
+    /// As [`VerifiedDocument::verify_message`], for who needs no copy of what is proven.
+    ///
+    /// # Errors
+    /// As [`VerifiedDocument::verify_message`].
+    pub fn cover(
+        &self,
+        signer: &MemberName,
+        at: OffsetDateTime,
+        evidence: &Evidence<'_>,
+    ) -> Result<Coverage, VerifyError> {
+        if signer != self.signer() {
+            return Err(VerifyError::signer(self.signer(), signer));
         }
         if !self.is_valid_at(at) {
             return Err(VerifyError::Outdated {
-                valid_until: self.0.valid_until,
+                valid_until: self.valid_until(),
             });
         }
-        let coverage = message::check(&self.0.references, evidence)?;
-        Ok(VerifiedSignature {
-            document: self.clone(),
-            coverage,
-        })
+        message::check(&self.0.references, evidence, &self.0.known_result)
     }
 
     /// The member that signed.
     #[must_use]
     pub fn signer(&self) -> &MemberName {
+        self.0.signer.member()
+    }
+
+    /// What was verified of the signer; other documents of the same signer need not have it verified again
+    /// ([`document_by`]).
+    #[must_use]
+    pub fn verified_signer(&self) -> &VerifiedSigner {
         &self.0.signer
     }
 
     /// The certificate of the signing key.
     #[must_use]
     pub fn signing_certificate(&self) -> &Certificate {
-        &self.0.certificate
+        self.0.signer.certificate()
     }
 
     /// When the signer says the signature was made. No proof: see the time-stamp.
@@ -191,19 +235,19 @@ impl VerifiedDocument {
     /// The OCSP response for the signing certificate.
     #[must_use]
     pub fn ocsp(&self) -> &OcspEvidence {
-        &self.0.ocsp
+        self.0.signer.ocsp()
     }
 
     /// The last moment for which this verification holds: the first to end of the certificates' validity and the
     /// OCSP responses' goodness.
     #[must_use]
     pub fn valid_until(&self) -> OffsetDateTime {
-        self.0.valid_until
+        self.0.signer.valid_until()
     }
 
-    /// Whether this verification holds at `at`. It never holds before the moment that it was made for.
+    /// Whether this verification holds at `at`. It never holds before the moment that its signer was verified for.
     #[must_use]
     pub fn is_valid_at(&self, at: OffsetDateTime) -> bool {
-        (self.0.verified_at..=self.0.valid_until).contains(&at)
+        self.0.signer.is_valid_at(at)
     }
 }

@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use protocol_pki::digest::DigestAlgorithm;
 use protocol_signature::file_name::{self, MESSAGE, SIG_HASH_CHAIN};
 use protocol_signature::hash_chain::{
-    Batch, BuildError, Chain, HashChainError, MAX_STEPS, PartDigest, Parts, verify,
+    Batch, BuildError, Chain, HashChainError, MAX_STEPS, PartDigest, Parts, is_plain, readers_agree, verify,
 };
 
 mod vectors;
@@ -120,6 +120,86 @@ fn every_chain_of_every_small_batch_is_verified() {
                 assert!(verified.absent.is_empty());
             }
         }
+    }
+}
+
+/// Chains of the usual shape are read without a document tree; that must not be seen.
+#[test]
+fn every_chain_and_result_that_we_write_is_read_the_short_way_and_reads_the_same_the_long_way() {
+    for algorithm in [
+        DigestAlgorithm::Sha256,
+        DigestAlgorithm::Sha384,
+        DigestAlgorithm::Sha512,
+    ] {
+        for (count, parts) in [(1, 2), (2, 1), (3, 3), (12, 1), (40, 2)] {
+            let mut messages = messages(count, parts);
+            for part in messages.iter_mut().flatten() {
+                *part = PartDigest::of(part.name.clone(), algorithm, part.name.as_bytes());
+            }
+            let batch = Batch::build(algorithm, messages).unwrap();
+            let chains = (0..count).map(|index| batch.chain_xml(index).unwrap());
+            for xml in chains.chain([batch.result_xml().to_vec()]) {
+                assert!(is_plain(&xml), "{}", String::from_utf8_lossy(&xml));
+                assert!(readers_agree(&xml), "{}", String::from_utf8_lossy(&xml));
+            }
+        }
+    }
+}
+
+#[test]
+fn chains_and_results_of_the_reference_are_read_the_short_way_and_read_the_same_the_long_way() {
+    for name in ["hash-chain-result.xml", "hash-chain-1.xml", "hash-chain-2.xml"] {
+        let Some(xml) = vectors::signature(name) else {
+            return;
+        };
+        assert!(is_plain(&xml) && readers_agree(&xml), "{name}");
+    }
+}
+
+/// What any XML may have and security servers do not write is read all the same, the long way.
+#[test]
+fn a_chain_in_another_shape_is_read_the_long_way() {
+    let (result, xml, parts) = sample();
+    let others: [fn(&str) -> String; 8] = [
+        |xml| xml.replace("ns2", "hc"),
+        |xml| xml.replace("    <ns2:HashStep", "<!-- a step --><ns2:HashStep"),
+        |xml| xml.replace("/message.xml", "&#x2F;message.xml"),
+        |xml| xml.replace("</DigestValue>", "\n</DigestValue>"),
+        |xml| xml.replace("standalone=\"yes\"", ""),
+        |xml| xml.replace("\"/>", "\" />"),
+        |xml| format!("\u{feff}{xml}"),
+        |xml| xml.replace("<ns2:HashValue>", "<ns2:HashValue xml:lang=\"et\">"),
+    ];
+    for (index, other) in others.iter().enumerate() {
+        let other = other(&xml);
+        assert!(!is_plain(other.as_bytes()), "shape {index}");
+        verify(&result, chain(other.as_bytes()), Parts::Received(&parts)).unwrap();
+    }
+    let spread = xml.replace('\n', "\r\n\t ").replace("><", "> <");
+    assert!(is_plain(spread.as_bytes()) && readers_agree(spread.as_bytes()));
+    verify(&result, chain(spread.as_bytes()), Parts::Received(&parts)).unwrap();
+}
+
+/// Of many parts each is found, and of two with one name the last, as with few.
+#[test]
+fn a_message_of_many_parts_is_verified() {
+    for count in [3, 9, 40] {
+        let message = messages(1, count).remove(0);
+        let batch = Batch::build(DigestAlgorithm::Sha512, vec![message.clone()]).unwrap();
+        let xml = batch.chain_xml(0).unwrap();
+        verify(batch.result_xml(), chain(&xml), Parts::Received(&message)).unwrap();
+        let mut wrong = message.clone();
+        wrong[count - 1].digest[0] ^= 1;
+        let xml = String::from_utf8(xml).unwrap();
+        assert_eq!(
+            fault(batch.result_xml(), &xml, Parts::Received(&wrong)),
+            "invalid_hash_chain"
+        );
+        let twice = [message.as_slice(), &message[..1]].concat();
+        assert_eq!(
+            fault(batch.result_xml(), &xml, Parts::Received(&twice)),
+            "hashchain_unused_inputs"
+        );
     }
 }
 
@@ -265,6 +345,45 @@ proptest! {
         // An input may go missing from a chain, but is never silently dropped.
         if let Ok(verified) = verify(&result, chain(&bytes), Parts::Contained(&parts)) {
             prop_assert!(verified.absent.is_empty());
+        }
+    }
+
+    /// Whatever is done to a chain or a result: what is read the short way reads the same the long way.
+    #[test]
+    fn both_readers_agree_about_changed_bytes(
+        of_result in any::<bool>(),
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..4, any::<u8>(), "[ -~]{0,4}"), 1..4),
+    ) {
+        let (result, xml, _) = sample();
+        let mut bytes = if of_result { result } else { xml.into_bytes() };
+        for (at, kind, byte, text) in changes {
+            let at = at.index(bytes.len());
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes[at] ^= 1 << (byte % 8),
+                2 => drop(bytes.splice(at..at, text.bytes())),
+                _ => drop(bytes.drain(at..(at + usize::from(byte % 16)).min(bytes.len()))),
+            }
+            prop_assert!(readers_agree(&bytes), "{}", String::from_utf8_lossy(&bytes));
+            if bytes.is_empty() {
+                break;
+            }
+        }
+    }
+
+    /// Whole pieces of a chain that are moved, repeated or left out.
+    #[test]
+    fn both_readers_agree_about_rearranged_lines(order in prop::collection::vec(any::<prop::sample::Index>(), 0..40)) {
+        let (_, xml, _) = sample();
+        let lines: Vec<&str> = xml.lines().collect();
+        let mut rearranged = lines.clone();
+        for pair in order.chunks(2) {
+            let [from, to] = pair else { continue };
+            let line = lines[from.index(lines.len())];
+            let to = to.index(rearranged.len());
+            if to % 2 == 0 { rearranged.insert(to, line) } else { rearranged[to] = line }
+            let text = rearranged.join("\n");
+            prop_assert!(readers_agree(text.as_bytes()), "{text}");
         }
     }
 

@@ -154,8 +154,7 @@ fn leaf(algorithm: DigestAlgorithm, parts: &[PartDigest]) -> Box<[u8]> {
 }
 
 fn step_digest<'a>(algorithm: DigestAlgorithm, digests: impl Iterator<Item = &'a [u8]>) -> Box<[u8]> {
-    let list = digest_list::encode(digests.map(|digest| (algorithm, digest)));
-    algorithm.digest(&list).to_vec().into_boxed_slice()
+    digest_list::digest(algorithm, digests).as_bytes().into()
 }
 
 fn grow(algorithm: DigestAlgorithm, leaves: Vec<Box<[u8]>>) -> Vec<Vec<Box<[u8]>>> {

@@ -1,51 +1,16 @@
-//! Reads hash chains and hash chain results into their steps.
+//! Reads hash chains and hash chain results, in any XML, into their steps.
+
+use std::borrow::Cow;
 
 use protocol_pki::digest::DigestAlgorithm;
 use uppsala::{Document, Element, NodeId};
 
+use super::steps::{ChainResult, DigestValue, Entry, Steps, Value};
 use super::{HashChainError, MAX_HASH_CHAIN_BYTES, MAX_STEPS, NAMESPACE, is_strong};
 use crate::xml;
 
-/// What a hash chain result says.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct ChainResult {
-    /// File and step of the root: `/sig-hashchain.xml#STEP0`.
-    pub(super) uri: String,
-    pub(super) algorithm: DigestAlgorithm,
-    pub(super) digest: Vec<u8>,
-}
-
-/// The steps of a hash chain, in the document's order.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Steps {
-    pub(super) steps: Vec<Step>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Step {
-    pub(super) id: Option<String>,
-    pub(super) entries: Vec<Entry>,
-}
-
-/// One digest that goes into a step.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) algorithm: DigestAlgorithm,
-    pub(super) value: Value,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    /// The digest itself.
-    Hash(Vec<u8>),
-    /// The digest of another step: `#STEP1`.
-    Step(String),
-    /// The digest of a file, which the chain repeats.
-    Data { uri: String, digest: Vec<u8> },
-}
-
 /// Reads a hash chain result.
-pub(super) fn result(bytes: &[u8]) -> Result<ChainResult, HashChainError> {
+pub(super) fn result(bytes: &[u8]) -> Result<ChainResult<'static>, HashChainError> {
     let document = xml::parse(bytes, MAX_HASH_CHAIN_BYTES)?;
     let (id, element) = xml::root(&document)?;
     expect(element, "HashChainResult")?;
@@ -59,65 +24,30 @@ pub(super) fn result(bytes: &[u8]) -> Result<ChainResult, HashChainError> {
 }
 
 /// Reads a hash chain.
-pub(super) fn chain(bytes: &[u8]) -> Result<Steps, HashChainError> {
+pub(super) fn chain(bytes: &[u8]) -> Result<Steps<'static>, HashChainError> {
     let document = xml::parse(bytes, MAX_HASH_CHAIN_BYTES)?;
     let (root, element) = xml::root(&document)?;
     expect(element, "HashChain")?;
     let mut default = None;
-    let mut steps = Vec::new();
+    let mut steps = Steps::with_room_for(0);
     for (id, element) in xml::children(&document, root) {
         if steps.len() >= MAX_STEPS {
             return Err(HashChainError::Malformed("too many steps"));
         }
         if xml::is(element, NAMESPACE, "HashStep") {
-            steps.push(step(&document, id, element, default)?);
-        } else if steps.is_empty() && default.is_none() && xml::is(element, NAMESPACE, "DefaultDigestMethod")
+            steps.begin(xml::attribute(element, "id").map(|id| Cow::Owned(id.to_owned())));
+            for (id, element) in xml::children(&document, id) {
+                steps.push(entry(&document, id, element, default)?);
+            }
+        } else if steps.len() == 0 && default.is_none() && xml::is(element, NAMESPACE, "DefaultDigestMethod")
         {
             default = Some(algorithm(element)?);
         } else {
             return Err(HashChainError::Malformed("unexpected element in chain"));
         }
     }
-    let steps = Steps { steps };
     steps.check_ids()?;
     Ok(steps)
-}
-
-impl Steps {
-    /// The step with this id.
-    pub(super) fn find(&self, id: &str) -> Option<(usize, &Step)> {
-        self.steps
-            .iter()
-            .enumerate()
-            .find(|(_, step)| step.id.as_deref() == Some(id))
-    }
-
-    fn check_ids(&self) -> Result<(), HashChainError> {
-        let mut ids: Vec<&str> = self.steps.iter().filter_map(|step| step.id.as_deref()).collect();
-        let count = ids.len();
-        ids.sort_unstable();
-        ids.dedup();
-        if ids.len() == count {
-            Ok(())
-        } else {
-            Err(HashChainError::Malformed("step id used twice"))
-        }
-    }
-}
-
-fn step(
-    document: &Document<'_>,
-    id: NodeId,
-    element: &Element<'_>,
-    default: Option<DigestAlgorithm>,
-) -> Result<Step, HashChainError> {
-    let entries = xml::children(document, id)
-        .map(|(id, element)| entry(document, id, element, default))
-        .collect::<Result<_, _>>()?;
-    Ok(Step {
-        id: xml::attribute(element, "id").map(str::to_owned),
-        entries,
-    })
 }
 
 fn entry(
@@ -125,7 +55,7 @@ fn entry(
     id: NodeId,
     element: &Element<'_>,
     default: Option<DigestAlgorithm>,
-) -> Result<Entry, HashChainError> {
+) -> Result<Entry<'static>, HashChainError> {
     let algorithm = digest_method(document, id)?
         .or(default)
         .ok_or(HashChainError::Malformed("step without digest method"))?;
@@ -156,9 +86,9 @@ fn expect(element: &Element<'_>, local: &str) -> Result<(), HashChainError> {
     }
 }
 
-fn uri(element: &Element<'_>) -> Result<String, HashChainError> {
+fn uri(element: &Element<'_>) -> Result<Cow<'static, str>, HashChainError> {
     xml::attribute(element, "URI")
-        .map(str::to_owned)
+        .map(|uri| Cow::Owned(uri.to_owned()))
         .ok_or(HashChainError::Malformed("reference without URI"))
 }
 
@@ -177,9 +107,10 @@ fn algorithm(element: &Element<'_>) -> Result<DigestAlgorithm, HashChainError> {
         .ok_or_else(|| HashChainError::Algorithm(uri.to_owned()))
 }
 
-fn digest_value(document: &Document<'_>, parent: NodeId) -> Result<Vec<u8>, HashChainError> {
+fn digest_value(document: &Document<'_>, parent: NodeId) -> Result<DigestValue, HashChainError> {
     let id = xml::child(document, parent, xml::DS, "DigestValue")
         .ok_or(HashChainError::Malformed("reference without digest value"))?;
     xml::decode_base64(&xml::text(document, id))
+        .map(DigestValue::from)
         .ok_or(HashChainError::Malformed("digest value is not base64"))
 }

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
-use protocol_pki::digest::DigestAlgorithm;
+use protocol_pki::digest::{Digest, DigestAlgorithm};
 
-use super::parse::{self, Entry, Step, Steps, Value};
-use super::{MAX_STEPS, PartDigest, digest_list};
+use super::digest_list::DigestLists;
+use super::steps::{ChainResult, Entry, Steps, Value};
+use super::{MAX_STEPS, PartDigest, parse, plain};
 use crate::xml::XmlError;
 
 /// Why a hash chain does not prove the parts of a message.
@@ -94,15 +95,54 @@ pub struct Verified {
 /// # Errors
 /// See [`HashChainError`]; in all cases nothing is proven.
 pub fn verify(result: &[u8], chain: Chain<'_>, parts: Parts<'_>) -> Result<Verified, HashChainError> {
-    let result = parse::result(result)?;
-    let steps = parse::chain(chain.xml)?;
+    follow(&read_result(result)?, chain, parts)
+}
+
+/// Reads a hash chain result.
+///
+/// # Errors
+/// See [`HashChainError`].
+pub(crate) fn read_result(bytes: &[u8]) -> Result<ChainResult<'_>, HashChainError> {
+    plain::result(bytes).map_or_else(|| parse::result(bytes), Ok)
+}
+
+fn read_chain(bytes: &[u8]) -> Result<Steps<'_>, HashChainError> {
+    plain::chain(bytes).map_or_else(|| parse::chain(bytes), Ok)
+}
+
+/// As [`verify`], with a result that was read already.
+pub(crate) fn follow(
+    result: &ChainResult<'_>,
+    chain: Chain<'_>,
+    parts: Parts<'_>,
+) -> Result<Verified, HashChainError> {
+    let steps = read_chain(chain.xml)?;
     let root = step_id(&result.uri, chain.name).ok_or_else(|| unresolved_or_malformed(&result.uri))?;
     let mut walk = Walk::new(&steps, chain.name, parts);
     let digest = walk.step(root, result.algorithm, 0)?;
-    if digest != result.digest {
+    if *digest != *result.digest.as_bytes() {
         return Err(HashChainError::Result);
     }
     walk.finish()
+}
+
+/// Whether the reader of the usual shape and the reader of any XML agree about a chain and about a result with these
+/// bytes: what the first reads, the second reads the same. For tests and fuzzing.
+#[doc(hidden)]
+#[must_use]
+pub fn readers_agree(bytes: &[u8]) -> bool {
+    let chains =
+        plain::chain(bytes).is_none_or(|steps| parse::chain(bytes).is_ok_and(|general| general == steps));
+    let results =
+        plain::result(bytes).is_none_or(|result| parse::result(bytes).is_ok_and(|general| general == result));
+    chains && results
+}
+
+/// Whether these bytes are a chain or a result in the usual shape. For tests.
+#[doc(hidden)]
+#[must_use]
+pub fn is_plain(bytes: &[u8]) -> bool {
+    plain::chain(bytes).is_some() || plain::result(bytes).is_some()
 }
 
 /// The step that `uri` names, when it is in the file `chain_name` or, without a file, in the same document.
@@ -118,96 +158,123 @@ fn unresolved_or_malformed(uri: &str) -> HashChainError {
     }
 }
 
-struct Walk<'a> {
-    steps: &'a Steps,
-    chain_name: &'a str,
-    parts: Parts<'a>,
-    by_name: HashMap<&'a str, usize>,
-    visited: Vec<bool>,
-    used: Vec<bool>,
-    absent: Vec<PartDigest>,
+/// Parts up to which a name is found by looking at each.
+const FEW_PARTS: usize = 8;
+
+/// Finds parts by their names; of several with one name, the last.
+enum Names<'a> {
+    Few(&'a [PartDigest]),
+    Many(HashMap<&'a str, usize>),
 }
 
+impl<'a> Names<'a> {
+    fn of(parts: &'a [PartDigest]) -> Self {
+        if parts.len() <= FEW_PARTS {
+            return Self::Few(parts);
+        }
+        let names = parts.iter().enumerate();
+        Self::Many(names.map(|(index, part)| (part.name.as_str(), index)).collect())
+    }
+
+    fn find(&self, name: &str) -> Option<usize> {
+        match self {
+            Self::Few(parts) => parts.iter().rposition(|part| part.name == name),
+            Self::Many(names) => names.get(name).copied(),
+        }
+    }
+}
+
+struct Walk<'a> {
+    steps: &'a Steps<'a>,
+    chain_name: &'a str,
+    parts: Parts<'a>,
+    names: Names<'a>,
+    /// A bit for each step.
+    visited: u64,
+    used: Vec<bool>,
+    absent: Vec<PartDigest>,
+    lists: DigestLists,
+}
+
+// A bit for each step must be enough.
+const _: () = assert!(MAX_STEPS <= 64, "visited steps do not fit their bits");
+
 impl<'a> Walk<'a> {
-    fn new(steps: &'a Steps, chain_name: &'a str, parts: Parts<'a>) -> Self {
+    fn new(steps: &'a Steps<'a>, chain_name: &'a str, parts: Parts<'a>) -> Self {
         Self {
             steps,
             chain_name,
             parts,
-            by_name: parts
-                .all()
-                .iter()
-                .enumerate()
-                .map(|(index, part)| (part.name.as_str(), index))
-                .collect(),
-            visited: vec![false; steps.steps.len()],
+            names: Names::of(parts.all()),
+            visited: 0,
             used: vec![false; parts.all().len()],
             absent: Vec::new(),
+            lists: DigestLists::new(),
         }
     }
 
     /// The digest of step `id`.
-    fn step(
-        &mut self,
-        id: &str,
-        algorithm: DigestAlgorithm,
-        depth: usize,
-    ) -> Result<Vec<u8>, HashChainError> {
-        let step = self.visit(id, depth)?;
-        let mut digests = Vec::with_capacity(step.entries.len());
-        for entry in &step.entries {
-            digests.push((entry.algorithm, self.entry(entry, depth)?));
+    fn step(&mut self, id: &str, algorithm: DigestAlgorithm, depth: usize) -> Result<Digest, HashChainError> {
+        let entries = self.visit(id, depth)?;
+        let list = self.lists.begin();
+        for entry in entries {
+            self.entry(entry, depth)?;
         }
-        let list = digest_list::encode(
-            digests
-                .iter()
-                .map(|(algorithm, digest)| (*algorithm, digest.as_slice())),
-        );
-        Ok(algorithm.digest(&list).to_vec())
+        Ok(self.lists.finish(list, algorithm))
     }
 
-    /// Finds step `id`, once.
-    fn visit(&mut self, id: &str, depth: usize) -> Result<&'a Step, HashChainError> {
+    /// Finds the entries of step `id`, once.
+    fn visit(&mut self, id: &str, depth: usize) -> Result<&'a [Entry<'a>], HashChainError> {
         if depth >= MAX_STEPS {
             return Err(HashChainError::Malformed("too many steps"));
         }
-        let (index, step) = self
+        let (number, entries) = self
             .steps
             .find(id)
             .ok_or_else(|| HashChainError::Step(format!("#{id}")))?;
-        match self.visited.get_mut(index) {
-            Some(visited) if !*visited => *visited = true,
+        let bit = u32::try_from(number)
+            .ok()
+            .and_then(|number| 1_u64.checked_shl(number));
+        match bit {
+            Some(bit) if self.visited & bit == 0 => self.visited |= bit,
             _ => return Err(HashChainError::Malformed("step referenced twice")),
         }
-        Ok(step)
+        Ok(entries)
     }
 
-    fn entry(&mut self, entry: &Entry, depth: usize) -> Result<Vec<u8>, HashChainError> {
+    /// Adds the digest of an entry to the list of its step.
+    fn entry(&mut self, entry: &'a Entry<'a>, depth: usize) -> Result<(), HashChainError> {
+        let algorithm = entry.algorithm;
         match &entry.value {
-            Value::Hash(digest) => Ok(digest.clone()),
+            Value::Hash(digest) => self.lists.push(algorithm, digest.as_bytes()),
             Value::Step(uri) => {
                 let id = step_id(uri, self.chain_name).ok_or_else(|| unresolved_or_malformed(uri))?;
-                self.step(id, entry.algorithm, depth + 1)
+                let digest = self.step(id, algorithm, depth + 1)?;
+                self.lists.push(algorithm, &digest);
             }
-            Value::Data { uri, digest } => self.data(uri, entry.algorithm, digest),
+            Value::Data { uri, digest } => {
+                let digest = self.data(uri, algorithm, digest.as_bytes())?;
+                self.lists.push(algorithm, digest);
+            }
         }
+        Ok(())
     }
 
     fn data(
         &mut self,
         uri: &str,
         algorithm: DigestAlgorithm,
-        claimed: &[u8],
-    ) -> Result<Vec<u8>, HashChainError> {
+        claimed: &'a [u8],
+    ) -> Result<&'a [u8], HashChainError> {
         let found = self
-            .by_name
-            .get(uri)
-            .and_then(|index| Some((*index, self.parts.all().get(*index)?)));
+            .names
+            .find(uri)
+            .and_then(|index| Some((index, self.parts.all().get(index)?)));
         match (found, self.parts) {
             (Some((index, part)), _) => self.present(index, part, algorithm, claimed),
             (None, Parts::Contained(_)) => {
                 self.absent.push(PartDigest::new(uri, algorithm, claimed));
-                Ok(claimed.to_vec())
+                Ok(claimed)
             }
             (None, Parts::Received(_)) => Err(HashChainError::Unresolved(uri.to_owned())),
         }
@@ -216,10 +283,10 @@ impl<'a> Walk<'a> {
     fn present(
         &mut self,
         index: usize,
-        part: &PartDigest,
+        part: &'a PartDigest,
         algorithm: DigestAlgorithm,
         claimed: &[u8],
-    ) -> Result<Vec<u8>, HashChainError> {
+    ) -> Result<&'a [u8], HashChainError> {
         if part.algorithm != algorithm {
             return Err(HashChainError::Unresolved(part.name.clone()));
         }
@@ -229,7 +296,7 @@ impl<'a> Walk<'a> {
         if let Some(used) = self.used.get_mut(index) {
             *used = true;
         }
-        Ok(part.digest.to_vec())
+        Ok(&part.digest)
     }
 
     /// Every part must have been used.

@@ -1,8 +1,10 @@
 //! The cheap half: do the signed digests cover every part of this message?
 
+use std::sync::OnceLock;
+
 use crate::document::{Reference, Target};
 use crate::file_name::{MESSAGE, SIG_HASH_CHAIN, SIG_HASH_CHAIN_RESULT};
-use crate::hash_chain::{self, Chain, PartDigest, Parts};
+use crate::hash_chain::{self, Chain, ChainResult, PartDigest, Parts};
 
 use super::{VerifiedDocument, VerifyError};
 
@@ -20,18 +22,49 @@ pub struct Evidence<'a> {
     pub parts: Parts<'a>,
 }
 
-/// How the parts of a message are covered.
+/// Longest hash chain result that is remembered, in bytes. Ours and the reference's have about 400.
+const MAX_KNOWN_RESULT_BYTES: usize = 4096;
+
+/// The hash chain result whose digest the signature holds, once it was seen: it has the same bytes in each message of the
+/// batch.
+#[derive(Debug, Default)]
+pub(super) struct KnownResult(OnceLock<(Box<[u8]>, ChainResult<'static>)>);
+
+impl KnownResult {
+    fn get(&self, bytes: &[u8]) -> Option<&ChainResult<'static>> {
+        let (known, result) = self.0.get()?;
+        (**known == *bytes).then_some(result)
+    }
+
+    fn remember(&self, bytes: &[u8], result: ChainResult<'_>) {
+        if bytes.len() <= MAX_KNOWN_RESULT_BYTES {
+            // Another thread may have been first, with the same.
+            let _ = self.0.set((bytes.into(), result.into_owned()));
+        }
+    }
+}
+
+/// How the parts of a message are covered: all that are there are.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Coverage {
-    pub(super) covered: Vec<PartDigest>,
+pub struct Coverage {
     pub(super) absent: Vec<PartDigest>,
     pub(super) unsigned_hash_chain: bool,
+}
+
+impl Coverage {
+    /// Whether hash chain parts came that the signature does not refer to. They prove nothing and were not looked at;
+    /// they must not be kept as evidence.
+    #[must_use]
+    pub const fn has_unsigned_hash_chain(&self) -> bool {
+        self.unsigned_hash_chain
+    }
 }
 
 /// A message whose every part is covered by a verified signature.
 #[derive(Debug, Clone)]
 pub struct VerifiedSignature {
     pub(super) document: VerifiedDocument,
+    pub(super) covered: Vec<PartDigest>,
     pub(super) coverage: Coverage,
 }
 
@@ -45,7 +78,7 @@ impl VerifiedSignature {
     /// The parts that are there and signed.
     #[must_use]
     pub fn covered(&self) -> &[PartDigest] {
-        &self.coverage.covered
+        &self.covered
     }
 
     /// Parts that were signed and are not in the container, so that nobody can tell whether they are genuine. Always
@@ -55,8 +88,7 @@ impl VerifiedSignature {
         &self.coverage.absent
     }
 
-    /// Whether hash chain parts came that the signature does not refer to. They prove nothing and were not looked at;
-    /// they must not be kept as evidence.
+    /// See [`Coverage::has_unsigned_hash_chain`].
     #[must_use]
     pub fn has_unsigned_hash_chain(&self) -> bool {
         self.coverage.unsigned_hash_chain
@@ -64,9 +96,13 @@ impl VerifiedSignature {
 }
 
 /// Checks that every part is covered, by a reference or by the hash chain, and that every reference holds.
-pub(super) fn check(references: &[Reference], evidence: &Evidence<'_>) -> Result<Coverage, VerifyError> {
+pub(super) fn check(
+    references: &[Reference],
+    evidence: &Evidence<'_>,
+    known: &KnownResult,
+) -> Result<Coverage, VerifyError> {
     match file(references, SIG_HASH_CHAIN_RESULT) {
-        Some(reference) => by_hash_chain(references, reference, evidence),
+        Some(reference) => by_hash_chain(references, reference, evidence, known),
         None => by_references(references, evidence),
     }
 }
@@ -75,6 +111,7 @@ fn by_hash_chain(
     references: &[Reference],
     reference: &Reference,
     evidence: &Evidence<'_>,
+    known: &KnownResult,
 ) -> Result<Coverage, VerifyError> {
     let result = evidence
         .hash_chain_result
@@ -82,22 +119,25 @@ fn by_hash_chain(
     let xml = evidence
         .hash_chain
         .ok_or(VerifyError::HashChainMissing(SIG_HASH_CHAIN))?;
-    let verified = hash_chain::verify(
-        result,
-        Chain {
-            name: SIG_HASH_CHAIN,
-            xml,
-        },
-        evidence.parts,
-    )?;
-    if reference.algorithm.digest(result).as_ref() != reference.digest.as_slice() {
-        return Err(VerifyError::Reference(SIG_HASH_CHAIN_RESULT.to_owned()));
-    }
+    let chain = Chain {
+        name: SIG_HASH_CHAIN,
+        xml,
+    };
+    let verified = match known.get(result) {
+        Some(result) => hash_chain::follow(result, chain, evidence.parts)?,
+        None => {
+            let read = hash_chain::read_result(result)?;
+            let verified = hash_chain::follow(&read, chain, evidence.parts)?;
+            if reference.algorithm.digest(result).as_ref() != reference.digest.as_slice() {
+                return Err(VerifyError::Reference(SIG_HASH_CHAIN_RESULT.to_owned()));
+            }
+            known.remember(result, read);
+            verified
+        }
+    };
     // A signature that also names parts directly must be right about them.
     check_files(references, evidence)?;
-    let covered = all(evidence.parts).to_vec();
     Ok(Coverage {
-        covered,
         absent: verified.absent,
         unsigned_hash_chain: false,
     })
@@ -110,7 +150,6 @@ fn by_references(references: &[Reference], evidence: &Evidence<'_>) -> Result<Co
     }
     check_files(references, evidence)?;
     Ok(Coverage {
-        covered: parts.to_vec(),
         absent: Vec::new(),
         unsigned_hash_chain: evidence.hash_chain.is_some() || evidence.hash_chain_result.is_some(),
     })
@@ -140,7 +179,7 @@ fn has_digest(part: &PartDigest, reference: &Reference, message: Option<&[u8]>) 
     }
 }
 
-const fn all(parts: Parts<'_>) -> &[PartDigest] {
+pub(super) const fn all(parts: Parts<'_>) -> &[PartDigest] {
     match parts {
         Parts::Received(parts) | Parts::Contained(parts) => parts,
     }
