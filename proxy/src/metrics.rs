@@ -56,10 +56,18 @@ pub struct SideMetrics {
     pub running: Gauge,
     /// Seconds from the first byte of a request to the last of its answer.
     pub duration: Histogram,
-    /// Signature documents whose full verification was answered from the cache.
-    pub verification_cache_hits: Counter,
-    /// Signature documents verified in full.
-    pub verification_cache_misses: Counter,
+    /// Messages whose signature document the worker knew to be good.
+    pub verifications_cached: Counter,
+    /// Messages whose signature document another worker had verified.
+    pub verifications_shared: Counter,
+    /// Messages that waited for another worker to verify their signature document.
+    pub verifications_awaited: Counter,
+    /// Messages whose signature document was verified for them.
+    pub verifications_made: Counter,
+    /// Signature documents verified whose signer's certificate chain and OCSP responses were known to be good.
+    pub signers_cached: Counter,
+    /// Signature documents verified together with their signer's certificate chain and OCSP responses.
+    pub signers_verified: Counter,
 }
 
 /// The series of sealing: what shares a signature and a write, and what that costs. Clones are the same series.
@@ -282,6 +290,7 @@ fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
         Histogram::new(exponential_buckets(0.000_5, 2.0, 18))
     });
     let verifications = Family::<OutcomeLabel, Counter>::default();
+    let signers = Family::<OutcomeLabel, Counter>::default();
     registry.register(
         "exchanges",
         "Exchanges by half of the server and outcome",
@@ -296,8 +305,13 @@ fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
     );
     registry.register(
         "signature_verifications",
-        "Signature documents by source of the verdict",
+        "Messages by source of the verdict on their signature document",
         verifications.clone(),
+    );
+    registry.register(
+        "signer_verifications",
+        "Signature documents verified, by source of the verdict on certificate chain and OCSP responses",
+        signers.clone(),
     );
     [Side::ClientProxy, Side::ServerProxy].map(|side| {
         let side = side.label();
@@ -307,8 +321,12 @@ fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
             faulted: exchanges.get_or_create_owned(&outcome("fault")),
             running: running.get_or_create_owned(&SideLabel { side }),
             duration: duration.get_or_create_owned(&SideLabel { side }),
-            verification_cache_hits: verifications.get_or_create_owned(&outcome("cached")),
-            verification_cache_misses: verifications.get_or_create_owned(&outcome("verified")),
+            verifications_cached: verifications.get_or_create_owned(&outcome("cached")),
+            verifications_shared: verifications.get_or_create_owned(&outcome("shared")),
+            verifications_awaited: verifications.get_or_create_owned(&outcome("awaited")),
+            verifications_made: verifications.get_or_create_owned(&outcome("verified")),
+            signers_cached: signers.get_or_create_owned(&outcome("cached")),
+            signers_verified: signers.get_or_create_owned(&outcome("verified")),
         }
     })
 }

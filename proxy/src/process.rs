@@ -5,6 +5,7 @@ use std::sync::Arc;
 use storage::message_log::MessageLog;
 
 use crate::admin::Maintenance;
+use crate::exchange::verify::SharedVerdicts;
 use crate::message_log::time_stamping::TimeStamper;
 use crate::metrics::Metrics;
 use crate::net::tls::HandshakePool;
@@ -34,6 +35,8 @@ pub struct Process {
     pub handshakes: HandshakePool,
     /// Whether the health check's port sends load balancers away.
     pub maintenance: Maintenance,
+    /// Signature documents that workers verified.
+    pub verdicts: Arc<SharedVerdicts>,
     /// Who obtains time-stamps.
     pub time_stamper: TimeStamper,
 }

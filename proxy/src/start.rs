@@ -157,6 +157,7 @@ fn process(
         current: Arc::new(Current::new(Snapshot::default())),
         settings: Arc::clone(settings),
         maintenance: Maintenance::default(),
+        verdicts: Arc::default(),
         time_stamper,
     })
 }

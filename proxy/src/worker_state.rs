@@ -45,7 +45,10 @@ impl WorkerState {
             peers,
             services: ConnectionPool::new(PoolSettings::default()),
             callers: Judge::default(),
-            verifier: Verifier::new(process.settings.kiirtee.verification_cache),
+            verifier: Verifier::new(
+                process.settings.kiirtee.verification_cache,
+                Arc::clone(&process.verdicts),
+            ),
             sealed,
             logged,
             process,

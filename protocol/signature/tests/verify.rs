@@ -556,6 +556,14 @@ proptest! {
         let mut bytes = xml.as_bytes().to_vec();
         bytes[at] ^= 1 << bit;
         prop_assert!(verify(world, &bytes, &[part(MESSAGE, DATA)]).is_err(), "byte {at}");
+        // Nor does it help that the signer is known.
+        let Ok(changed) = SignatureDocument::parse(&bytes) else { return Ok(()) };
+        let (member, trust) = (world.member(), world.trust());
+        let good = SignatureDocument::parse(xml.as_bytes()).unwrap();
+        let good = verify::document(&good, &member, NOW, &trust).unwrap();
+        let known = Some(good.verified_signer());
+        let verified = verify::document_by(known, &changed, &member, NOW, &trust);
+        prop_assert!(verified.is_err(), "byte {at}, signer known");
     }
 
     #[test]

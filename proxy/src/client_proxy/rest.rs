@@ -176,7 +176,7 @@ async fn accept(
         body_log,
     } = answer;
     let party = exchange.party();
-    let verified = party.verify(received, &request.service().provider)?;
+    let verified = party.verify(received, &request.service().provider).await?;
     response.check_consistency(request, &request.request_hash(sent.body_digest.as_deref()))?;
     let signature = verified.get().require_signature("Response")?;
     let body = (body_log, !verified.get().attachments.is_empty());

@@ -153,7 +153,9 @@ async fn accept(
 ) -> Result<SoapAnswer, ExchangeError> {
     let response = &answer.response;
     let party = exchange.party();
-    let verified = party.verify(answer.received, &request.header.service.provider)?;
+    let verified = party
+        .verify(answer.received, &request.header.service.provider)
+        .await?;
     check_consistency(&request.header, &response.header).map_err(ExchangeError::InconsistentResponse)?;
     check_request_hash(&response.header, &message_hash(&part.bytes))?;
     let content = SoapContent::new(verified, answer.original_content_type.as_deref())?;

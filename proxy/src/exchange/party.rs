@@ -67,12 +67,17 @@ impl Party<'_> {
     ///
     /// # Errors
     /// [`ExchangeError::Verify`].
-    pub fn verify(&self, received: Received, signer: &ClientId) -> Result<Verified<Received>, ExchangeError> {
+    pub async fn verify(
+        &self,
+        received: Received,
+        signer: &ClientId,
+    ) -> Result<Verified<Received>, ExchangeError> {
         let metrics = self.worker.process.metrics.side(self.side);
         let now = OffsetDateTime::now_utc();
         self.worker
             .verifier
             .verify(received, signer, self.globalconf, now, metrics)
+            .await
     }
 
     /// Where the body of a REST message goes while it passes.

@@ -1,23 +1,38 @@
 //! Verifying a received message: the only place where a [`Verified`] is made (wire.md 3.5).
+//!
+//! | Module | What it remembers |
+//! |---|---|
+//! | [`verdict`] | one verdict: which document, by whom, by which global configuration |
+//! | [`memory`] | verdicts and signers of one worker |
+//! | [`shared`] | verdicts of all workers, and who is verifying what at this moment |
+
+mod memory;
+mod shared;
+mod verdict;
+
+#[cfg(test)]
+mod tests;
+
+pub use shared::SharedVerdicts;
 
 use std::cell::RefCell;
-use std::num::NonZeroUsize;
+use std::sync::Arc;
 
-use lru::LruCache;
 use protocol_message::identifier::ClientId;
-use protocol_pki::digest::{Digest, DigestAlgorithm};
-use protocol_pki::profile::MemberName;
 use protocol_signature::document::SignatureDocument;
 use protocol_signature::hash_chain::Parts;
-use protocol_signature::verify::{self, Evidence, VerifiedDocument, VerifyError};
+use protocol_signature::verify::{self, Evidence, Material, VerifiedDocument, VerifyError};
 use time::OffsetDateTime;
 
 use super::{ExchangeError, Received};
 use crate::metrics::SideMetrics;
 use crate::snapshot::LoadedGlobalConf;
+use memory::Memory;
+use shared::Turn;
+use verdict::{Question, member_name};
 
-/// Signature documents whose verification a worker remembers.
-const REMEMBERED_DOCUMENTS: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
+/// Largest signature document that is remembered, in bytes. With an intermediate CA it has about 15 KiB.
+const MAX_REMEMBERED_BYTES: usize = 64 * 1024;
 
 /// A message whose signature holds: by whom it claims to be, over every part, at the moment of verification.
 ///
@@ -33,28 +48,23 @@ impl<T> Verified<T> {
     }
 }
 
-/// Verifies messages for one worker. The messages of a batch share one signature document; it is verified once and
-/// remembered until its certificates or OCSP responses run out. The digests of each message are always checked.
+/// Verifies messages for one worker. The messages of a batch share one signature document; it is verified once in the
+/// process and remembered until its certificates or OCSP responses run out (docs/adr/0010). The digests of each message
+/// are always checked.
 #[derive(Debug)]
 pub struct Verifier {
-    documents: RefCell<LruCache<DocumentKey, VerifiedDocument>>,
+    memory: RefCell<Memory>,
+    shared: Arc<SharedVerdicts>,
     remembers: bool,
 }
 
-/// Which document, verified for whom, by which global configuration.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct DocumentKey {
-    sha256: Digest,
-    signer: MemberName,
-    trust: u64,
-}
-
 impl Verifier {
-    /// A verifier that has seen nothing yet, and that `remembers` verdicts or not.
+    /// A verifier that has seen nothing yet itself, beside others, and that `remembers` verdicts or not.
     #[must_use]
-    pub fn new(remembers: bool) -> Self {
+    pub fn new(remembers: bool, shared: Arc<SharedVerdicts>) -> Self {
         Self {
-            documents: RefCell::new(LruCache::new(REMEMBERED_DOCUMENTS)),
+            memory: RefCell::default(),
+            shared,
             remembers,
         }
     }
@@ -63,7 +73,7 @@ impl Verifier {
     ///
     /// # Errors
     /// [`ExchangeError::Verify`] with the reference's fault code.
-    pub fn verify(
+    pub async fn verify(
         &self,
         received: Received,
         signer: &ClientId,
@@ -78,44 +88,85 @@ impl Verifier {
             message: received.message.as_ref().map(|part| &part.bytes[..]),
             parts: Parts::Received(received.digests.as_slice()),
         };
-        let signer = member_name(signer);
-        let document = self.document(&signature.document, &signer, globalconf, at, metrics)?;
-        let unsigned_hash_chain = document
-            .verify_message(&signer, at, &evidence)?
-            .has_unsigned_hash_chain();
-        Ok(Verified(if unsigned_hash_chain {
+        let question = Question::new(&self.shared, &signature.document, signer, globalconf.serial(), at);
+        let document = self.document(&question, &**globalconf, metrics).await?;
+        // Who signed was compared when the document was verified or found again.
+        let coverage = document.cover(document.signer(), at, &evidence)?;
+        Ok(Verified(if coverage.has_unsigned_hash_chain() {
             without_hash_chain(received)
         } else {
             received
         }))
     }
 
-    fn document(
+    /// The document, verified for the signer of the question at its moment by its trust.
+    async fn document(
         &self,
-        bytes: &[u8],
-        signer: &MemberName,
-        globalconf: &LoadedGlobalConf,
-        at: OffsetDateTime,
+        question: &Question<'_>,
+        material: &dyn Material,
         metrics: &SideMetrics,
     ) -> Result<VerifiedDocument, VerifyError> {
-        let key = DocumentKey {
-            sha256: DigestAlgorithm::Sha256.digest(bytes),
-            signer: signer.clone(),
-            trust: globalconf.serial(),
-        };
-        if let Some(known) = self
-            .documents
-            .borrow_mut()
-            .get(&key)
-            .filter(|known| known.is_valid_at(at))
-        {
-            metrics.verification_cache_hits.inc();
-            return Ok(known.clone());
+        if !self.remembers || question.bytes.len() > MAX_REMEMBERED_BYTES {
+            return self.verify_now(question, material, metrics);
         }
-        metrics.verification_cache_misses.inc();
-        let verified = verify::document(&SignatureDocument::parse(bytes)?, signer, at, &**globalconf)?;
-        if self.remembers {
-            self.documents.borrow_mut().put(key, verified.clone());
+        let known = self.memory.borrow_mut().verdict(question);
+        if let Some(known) = known {
+            metrics.verifications_cached.inc();
+            return Ok(known);
+        }
+        match self.shared.turn(question) {
+            Turn::Known(place, known) => {
+                metrics.verifications_shared.inc();
+                self.memory.borrow_mut().remember(question, place);
+                Ok(known)
+            }
+            Turn::Elsewhere(place) => {
+                place.finished().await;
+                let Some(known) = place.verdict(question.at) else {
+                    return self.verify_now(question, material, metrics);
+                };
+                metrics.verifications_awaited.inc();
+                self.memory.borrow_mut().remember(question, place);
+                Ok(known)
+            }
+            Turn::Ours(claim) => {
+                let verified = self.verify_now(question, material, metrics)?;
+                let place = claim.settle(verified.clone());
+                self.memory.borrow_mut().remember(question, place);
+                Ok(verified)
+            }
+            Turn::Alone => self.verify_now(question, material, metrics),
+        }
+    }
+
+    /// Verifies the document; only what is known of its signer is not verified again.
+    fn verify_now(
+        &self,
+        question: &Question<'_>,
+        material: &dyn Material,
+        metrics: &SideMetrics,
+    ) -> Result<VerifiedDocument, VerifyError> {
+        metrics.verifications_made.inc();
+        let document = SignatureDocument::parse(question.bytes)?;
+        let (signer, at) = (member_name(question.signer), question.at);
+        if !self.remembers {
+            return verify::document(&document, &signer, at, material);
+        }
+        let key = self.shared.signer_key(&document);
+        let known = self.memory.borrow_mut().signer(key, question.trust);
+        let known = known.filter(|known| known.vouches_for(&document, &signer, at));
+        let counter = if known.is_some() {
+            &metrics.signers_cached
+        } else {
+            &metrics.signers_verified
+        };
+        counter.inc();
+        let verified = verify::document_by(known.as_ref(), &document, &signer, at, material)?;
+        if known.is_none() {
+            let signer = verified.verified_signer().clone();
+            self.memory
+                .borrow_mut()
+                .remember_signer(key, question.trust, signer);
         }
         Ok(verified)
     }
@@ -128,12 +179,4 @@ fn without_hash_chain(mut received: Received) -> Received {
         signature.hash_chain = None;
     }
     received
-}
-
-fn member_name(client: &ClientId) -> MemberName {
-    MemberName {
-        instance: client.instance.clone(),
-        member_class: client.member_class.clone(),
-        member_code: client.member_code.clone(),
-    }
 }

@@ -26,7 +26,7 @@ pub(super) async fn serve(
     let (request, received, body_log) = read(exchange, body).await?;
     let answerer = answerer(exchange, &request)?;
     let party = exchange.party();
-    let verified = party.verify(received, request.client())?;
+    let verified = party.verify(received, request.client()).await?;
     let signature = verified.get().require_signature("Request")?;
     let has_body = !verified.get().attachments.is_empty();
     let draft = party.rest_draft(&request, None, (body_log, has_body))?;

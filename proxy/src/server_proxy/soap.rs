@@ -79,7 +79,7 @@ async fn accept(
     request: &SoapMessage,
     received: Received,
 ) -> Result<(SoapContent, LogReceipt), ExchangeError> {
-    let verified = exchange.party().verify(received, &request.header.client)?;
+    let verified = exchange.party().verify(received, &request.header.client).await?;
     let content = SoapContent::new(verified, exchange.header(header::ORIGINAL_CONTENT_TYPE))?;
     let logged = log_request(exchange, request, &content).await?;
     Ok((content, logged))

@@ -240,6 +240,7 @@ impl World {
             log,
             settings: Arc::new(settings),
             maintenance: crate::admin::Maintenance::default(),
+            verdicts: Arc::default(),
             time_stamper,
         };
         Self {
