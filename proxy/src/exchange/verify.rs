@@ -49,7 +49,7 @@ impl<T> Verified<T> {
 }
 
 /// Verifies messages for one worker. The messages of a batch share one signature document; it is verified once in the
-/// process and remembered until its certificates or OCSP responses run out (docs/adr/0010). The digests of each message
+/// process and remembered until its certificates or OCSP responses run out (docs/adr/0011). The digests of each message
 /// are always checked.
 #[derive(Debug)]
 pub struct Verifier {

@@ -1,4 +1,4 @@
-//! What all workers remember together, so that a document is verified once in the process (docs/adr/0010).
+//! What all workers remember together, so that a document is verified once in the process (docs/adr/0011).
 //!
 //! A worker looks here only when its own memory knows nothing: about once for each batch. Nobody waits for a lock: who finds
 //! one taken tries a few dozen times, which takes less than a microsecond, and then verifies for itself as if there were no
