@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, CreateFlags, Event, EventData, EventFlags};
+use rustix::time::{
+    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
+};
 
 use super::Times;
 use super::link::Link;
@@ -28,6 +31,11 @@ const TICK: Duration = Duration::from_millis(20);
 /// How long a connection of a closed loop waits after a failure before it tries again.
 const REST_AFTER_FAILURE: Duration = Duration::from_millis(10);
 
+/// The token of the timer, which no socket can have.
+const TIMER: u64 = u64::MAX;
+/// A timer set to nothing would be switched off.
+const SHORTEST_WAIT: Duration = Duration::from_nanos(1);
+
 /// What is wanted of every socket. With edges, a socket is registered once and never asked about again.
 const WANTED: EventFlags = EventFlags::IN
     .union(EventFlags::OUT)
@@ -39,6 +47,8 @@ struct Worker<'a> {
     plan: &'a Plan,
     times: Times,
     epoll: OwnedFd,
+    /// Wakes the loop at an arrival's instant: waiting with epoll itself is to the millisecond.
+    timer: OwnedFd,
     slots: Vec<Slot>,
     /// Slots without an exchange, the one that has waited longest first.
     idle: VecDeque<usize>,
@@ -75,6 +85,10 @@ pub(super) fn run(
         plan,
         times,
         epoll: epoll::create(CreateFlags::CLOEXEC)?,
+        timer: timerfd_create(
+            TimerfdClockId::Monotonic,
+            TimerfdFlags::CLOEXEC | TimerfdFlags::NONBLOCK,
+        )?,
         slots: (0..slots).map(|_| Slot::new(plan, times.start)).collect(),
         idle: (0..slots).collect(),
         resting: VecDeque::new(),
@@ -91,6 +105,12 @@ pub(super) fn run(
         number: u64::from(index) << 48,
         now: times.start,
     };
+    epoll::add(
+        &worker.epoll,
+        &worker.timer,
+        EventData::new_u64(TIMER),
+        EventFlags::IN | EventFlags::ET,
+    )?;
     std::thread::sleep(times.start.saturating_duration_since(Instant::now()));
     worker.send_and_receive(stop)?;
     worker.finish();
@@ -129,7 +149,14 @@ impl Worker<'_> {
     /// Waits for events until `until`.
     fn wait(&self, events: &mut Vec<Event>, until: Instant) -> io::Result<()> {
         let time = until.saturating_duration_since(self.now);
-        let time = Timespec::try_from(time).map_err(io::Error::other)?;
+        let time = Timespec::try_from(time.max(SHORTEST_WAIT)).map_err(io::Error::other)?;
+        if self.source.is_open() {
+            let once = Itimerspec {
+                it_interval: Timespec::default(),
+                it_value: time,
+            };
+            timerfd_settime(&self.timer, TimerfdTimerFlags::empty(), &once)?;
+        }
         match epoll::wait(&self.epoll, spare_capacity(events), Some(&time)) {
             Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
