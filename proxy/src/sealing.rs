@@ -69,7 +69,7 @@ pub struct Sealing {
 }
 
 impl Sealing {
-    /// Starts the thread.
+    /// Starts the thread, with this nice value.
     ///
     /// # Errors
     /// When the system has no thread.
@@ -77,13 +77,17 @@ impl Sealing {
         signer: signer_client::Client,
         log: MessageLog,
         metrics: crate::metrics::SealingMetrics,
+        nice: i32,
     ) -> std::io::Result<Self> {
         // Bounded by what may wait: the thread itself sends into it and must never block.
         let (events, incoming) = flume::unbounded();
         let sealer = Sealer::new(signer, log, metrics, (events.clone(), incoming));
         let thread = std::thread::Builder::new()
             .name("sealing".to_owned())
-            .spawn(move || sealer.run())?;
+            .spawn(move || {
+                crate::process::yield_to_workers(nice);
+                sealer.run();
+            })?;
         Ok(Self {
             events,
             thread: Some(thread),

@@ -140,12 +140,14 @@ fn process(
     let log_settings = storage::message_log::Settings {
         time_stamping,
         keys: log_keys(settings)?,
+        nice: settings.kiirtee.background_nice,
         ..Default::default()
     };
     let log = opening::open(&settings.kiirtee.message_log_dir(), &log_settings)?;
     let signer = signer_client::Client::connect(&settings.kiirtee.signer_socket);
     let metrics = Metrics::new();
-    let sealing = Sealing::start(signer.clone(), log.clone(), metrics.sealing.clone());
+    let nice = settings.kiirtee.background_nice;
+    let sealing = Sealing::start(signer.clone(), log.clone(), metrics.sealing.clone(), nice);
     Ok(Process {
         log,
         sealing: sealing.map_err(io_error("sealing"))?,

@@ -42,6 +42,8 @@ pub struct OwnSettings {
     pub pin_file: Option<PathBuf>,
     /// Connections at the same time.
     pub max_connections: usize,
+    /// Nice value of the process's threads.
+    pub background_nice: i32,
     /// Whether waiting messages share a signature.
     pub batch_signing: bool,
     /// The most messages that share one.

@@ -84,6 +84,8 @@ pub struct Settings {
     pub queue: usize,
     /// When messages are refused because time-stamping fails.
     pub time_stamping: Rules,
+    /// Nice value of the writer's thread: under load, who makes records goes first, so that more of them share a sync.
+    pub nice: i32,
     /// Keys of an encrypted log; `None`: nothing is encrypted.
     pub keys: Option<Arc<LogKeys>>,
 }
@@ -93,6 +95,7 @@ impl Default for Settings {
         Self {
             queue: DEFAULT_QUEUE,
             time_stamping: Rules::default(),
+            nice: 0,
             keys: None,
         }
     }
@@ -166,7 +169,10 @@ impl MessageLog {
         );
         let thread = std::thread::Builder::new()
             .name("message-log".into())
-            .spawn(|| writer.run())
+            .spawn(move || {
+                yield_to_others(settings.nice);
+                writer.run();
+            })
             .map_err(|source| OpenError::Io {
                 directory: directory.into(),
                 source,
@@ -455,4 +461,11 @@ pub enum MarkError {
 #[must_use]
 pub fn as_logged(time: OffsetDateTime) -> OffsetDateTime {
     from_micros(micros(time))
+}
+
+/// Makes this thread less urgent by this nice value.
+fn yield_to_others(nice: i32) {
+    if let Err(error) = rustix::process::setpriority_process(None, nice) {
+        tracing::warn!(%error, nice, "the urgency of the message log's thread cannot be changed");
+    }
 }

@@ -141,8 +141,7 @@ impl EncodeMetric for Reported {
     fn encode(&self, mut encoder: MetricEncoder<'_>) -> Result<(), fmt::Error> {
         let Histogram { counts, sum } = self.read();
         let bounds = self.bounds.iter().map(|bound| *bound as f64 / self.scale);
-        // The encoder writes the largest number as +Inf.
-        let buckets: Vec<(f64, u64)> = bounds.chain([f64::MAX]).zip(counts).collect();
+        let buckets: Vec<(f64, u64)> = bounds.chain([f64::INFINITY]).zip(counts).collect();
         encoder.encode_histogram::<NoLabelSet>(sum as f64 / self.scale, counts.iter().sum(), &buckets, None)
     }
 

@@ -27,6 +27,8 @@ pub struct OwnSettings {
     pub admin_listen: SocketAddr,
     /// Worker threads; 0 = one a core.
     pub workers: usize,
+    /// Nice value of the threads that sign and log.
+    pub background_nice: i32,
     /// Whether the verdict on a signature document is remembered for the other messages that share it.
     pub verification_cache: bool,
     /// Bytes of messages that wait for their verdict, in memory and in spool files, for the whole process.

@@ -29,6 +29,12 @@ pub(super) const TABLE: &[Parameter] = &[
     path("signer-socket", "/run/kiirtee/signer.sock")
         .read_by(Process::ALL)
         .means("Unix socket of kiirtee-signer"),
+    number("background-nice", 5, (0, 19, ""))
+        .read_by(&[Proxy, Signer])
+        .means(
+            "how much less urgent than serving requests the system takes signing and logging to be: under load, more messages \
+             gather for each signature and each write; 0 = as urgent",
+        ),
     // Written by the configuration client, read by the proxy.
     path("global-configuration", "/var/lib/kiirtee/globalconf")
         .read_by(&[Proxy, ConfigurationClient])

@@ -229,7 +229,7 @@ impl World {
         let log = MessageLog::open(&settings.kiirtee.message_log_dir(), log).unwrap();
         let signer = signer_client::Client::connect(&settings.kiirtee.signer_socket);
         let metrics = Metrics::new();
-        let sealing = Sealing::start(signer.clone(), log.clone(), metrics.sealing.clone());
+        let sealing = Sealing::start(signer.clone(), log.clone(), metrics.sealing.clone(), 0);
         let process = Process {
             current: Arc::new(Current::new(snapshot(&settings, services))),
             sealing: sealing.unwrap(),
