@@ -6,11 +6,14 @@
 
 mod build;
 mod parse;
+mod plain;
 mod reference;
 mod template;
 
 pub use build::{BuildError, Builder, Signed, Unsigned};
 pub use parse::{DocumentError, SignatureDocument, SigningCertificate};
+#[doc(hidden)]
+pub use parse::{is_plain, readers_agree};
 pub use reference::{Reference, Target};
 
 /// Namespace of XAdES 1.3.2.

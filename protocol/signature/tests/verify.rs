@@ -19,7 +19,7 @@ use protocol_pki::issue::Extension;
 use protocol_pki::key::{KeySpec, SoftwareKey};
 use protocol_pki::ocsp::CertificateStatus;
 use protocol_signature::asic::{self, BatchTimeStamp, Contents, Limits, Writer};
-use protocol_signature::document::{SignatureDocument, Signed};
+use protocol_signature::document::{self, SignatureDocument, Signed};
 use protocol_signature::file_name::MESSAGE;
 use protocol_signature::hash_chain::{Batch, PartDigest, Parts};
 use protocol_signature::time_stamp;
@@ -544,8 +544,58 @@ fn ranges(xml: &str) -> Vec<std::ops::Range<usize>> {
     ]
 }
 
+/// Canonical forms of documents in our layout are made from text; that must not be seen.
+#[test]
+fn our_documents_are_canonicalised_from_their_text_and_others_by_the_library() {
+    let world = issued::p256();
+    let xml = document(world);
+    assert!(document::is_plain(xml.as_bytes()) && document::readers_agree(xml.as_bytes()));
+    let others: [fn(&str) -> String; 9] = [
+        |xml| xml.replace("<ds:SignedInfo>", "<ds:SignedInfo xmlns:a=\"b\">"),
+        |xml| xml.replace("<ds:SignedInfo>", "<ds:SignedInfo><!-- -->"),
+        |xml| xml.replace("<ds:SignedInfo>", "<ds:SignedInfo ><![CDATA[ ]]>"),
+        |xml| xml.replace("<ds:Signature Id", "<ds:Signature xml:lang=\"et\" Id"),
+        |xml| xml.replace("URI=\"/message.xml\"", "URI='/message.xml'"),
+        |xml| xml.replace("<xades:SigningTime>", "<xades:SigningTime >"),
+        |xml| xml.replace("<xades:SPURI>", "<xades:SPURI>&#32;"),
+        |xml| xml.replace("<xades:SPURI>", "<xades:SPURI>\r"),
+        |xml| xml.replace(" xmlns:xsi", "  xmlns:xsi"),
+    ];
+    for (index, other) in others.iter().enumerate() {
+        let other = changed(world, other);
+        assert!(!document::is_plain(&other), "layout {index}");
+        assert!(document::readers_agree(&other), "layout {index}");
+        assert_eq!(
+            verify(world, &other, &[part(MESSAGE, DATA)]),
+            Ok(()),
+            "layout {index}"
+        );
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// Whatever is done to a document: what can be read has the canonical forms that the library makes.
+    #[test]
+    fn canonical_forms_from_text_are_those_of_the_library(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..4, any::<u8>(), "[ -~\\n]{0,4}"), 1..3),
+        of_range in 0_usize..3,
+    ) {
+        let xml = fixed_document();
+        let range = ranges(xml)[of_range].clone();
+        let mut bytes = xml.as_bytes().to_vec();
+        for (at, kind, byte, text) in changes {
+            let at = range.start + at.index(range.len() - 64);
+            match kind {
+                0 => bytes[at] = byte,
+                1 => bytes[at] ^= 1 << (byte % 8),
+                2 => drop(bytes.splice(at..at, text.bytes())),
+                _ => drop(bytes.drain(at..at + usize::from(byte % 16))),
+            }
+            prop_assert!(document::readers_agree(&bytes), "{}", String::from_utf8_lossy(&bytes));
+        }
+    }
 
     #[test]
     fn a_flipped_bit_in_what_is_signed_fails(range in 0_usize..3, position in any::<prop::sample::Index>(), bit in 0_u8..8) {

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uppsala::{Document, Element, NodeId};
 
+use super::plain::Plain;
 use super::reference::{Canonicalization, Reference, Target, digest_algorithm};
 use super::{MAX_DOCUMENT_BYTES, MAX_REFERENCES, MAX_VALUES, XADES};
 use crate::hash_chain::is_strong;
@@ -83,7 +84,7 @@ impl SignatureDocument {
     /// See [`DocumentError`].
     pub fn parse(bytes: &[u8]) -> Result<Self, DocumentError> {
         let document = xml::parse(bytes, MAX_DOCUMENT_BYTES)?;
-        Reader::new(&document)?.read()
+        Reader::new(&document, Plain::of(bytes))?.read()
     }
 
     /// The algorithm of the signature value.
@@ -159,9 +160,37 @@ impl SignatureDocument {
     }
 }
 
+/// Whether the canonical forms that are made from text are those that the library makes, as far as the document can be
+/// read. For tests.
+#[doc(hidden)]
+#[must_use]
+pub fn readers_agree(bytes: &[u8]) -> bool {
+    let Ok(document) = xml::parse(bytes, MAX_DOCUMENT_BYTES) else {
+        return true;
+    };
+    let read = |plain| {
+        let read = Reader::new(&document, plain).and_then(|reader| reader.read());
+        read.map(|read| (read.signed_info, read.references)).ok()
+    };
+    read(Plain::of(bytes)) == read(None)
+}
+
+/// Whether the canonical `SignedInfo` and `SignedProperties` of these bytes are made from text. For tests.
+#[doc(hidden)]
+#[must_use]
+pub fn is_plain(bytes: &[u8]) -> bool {
+    let made = |plain: Plain<'_>| {
+        ["ds:SignedInfo", "xades:SignedProperties"]
+            .iter()
+            .all(|name| plain.canonical(name).is_some())
+    };
+    Plain::of(bytes).is_some_and(made)
+}
+
 /// Finds the parts of a document.
 struct Reader<'d, 'a> {
     document: &'d Document<'a>,
+    plain: Option<Plain<'a>>,
     elements: Vec<(String, NodeId)>,
     signature: NodeId,
     qualifying: NodeId,
@@ -169,7 +198,7 @@ struct Reader<'d, 'a> {
 }
 
 impl<'d, 'a> Reader<'d, 'a> {
-    fn new(document: &'d Document<'a>) -> Result<Self, DocumentError> {
+    fn new(document: &'d Document<'a>, plain: Option<Plain<'a>>) -> Result<Self, DocumentError> {
         let mut elements = Vec::new();
         let mut signatures = Vec::new();
         let mut properties = Vec::new();
@@ -198,6 +227,7 @@ impl<'d, 'a> Reader<'d, 'a> {
             .ok_or(DocumentError::Malformed("no SignedProperties"))?;
         let reader = Self {
             document,
+            plain,
             elements,
             signature: *signature,
             qualifying: *qualifying,
@@ -239,7 +269,7 @@ impl<'d, 'a> Reader<'d, 'a> {
         Ok(SignatureDocument {
             algorithm: self.algorithm(info)?,
             references: self.references(info)?,
-            signed_info: canonicalization.apply(self.document, info)?,
+            signed_info: canonicalization.apply(self.document, self.plain.as_ref(), info)?,
             signature_value: self.base64(self.ds(self.signature, "SignatureValue")?)?,
             certificate: self.certificate()?,
             signing_certificate: self.signing_certificate()?,
@@ -266,7 +296,15 @@ impl<'d, 'a> Reader<'d, 'a> {
         }
         let references = ids
             .into_iter()
-            .map(|id| Reference::read(self.document, id, self.signed_properties, &self.elements))
+            .map(|id| {
+                Reference::read(
+                    self.document,
+                    self.plain.as_ref(),
+                    id,
+                    self.signed_properties,
+                    &self.elements,
+                )
+            })
             .collect::<Result<Vec<_>, _>>()?;
         check_references(&references)?;
         Ok(references)

@@ -6,6 +6,7 @@ use protocol_pki::digest::DigestAlgorithm;
 use uppsala::{Document, NodeId};
 
 use super::DocumentError;
+use super::plain::Plain;
 use crate::hash_chain::is_strong;
 use crate::xml;
 
@@ -45,6 +46,7 @@ impl Reference {
     /// Reads one `ds:Reference`. `signed_properties` is the element that may speak for the signature.
     pub(super) fn read(
         document: &Document<'_>,
+        plain: Option<&Plain<'_>>,
         element: NodeId,
         signed_properties: NodeId,
         elements: &[(String, NodeId)],
@@ -61,7 +63,7 @@ impl Reference {
             .ok_or(DocumentError::Malformed("reference without digest value"))?;
         let transforms = xml::child(document, element, xml::DS, "Transforms");
         let target = match uri.strip_prefix('#') {
-            Some(id) => in_document(document, id, transforms, signed_properties, elements)?,
+            Some(id) => in_document(document, plain, id, transforms, signed_properties, elements)?,
             None if uri.is_empty() || transforms.is_some() => {
                 return Err(DocumentError::Malformed("reference to a transformed part"));
             }
@@ -77,6 +79,7 @@ impl Reference {
 
 fn in_document(
     document: &Document<'_>,
+    plain: Option<&Plain<'_>>,
     id: &str,
     transforms: Option<NodeId>,
     signed_properties: NodeId,
@@ -92,7 +95,7 @@ fn in_document(
         Some(transforms) => Canonicalization::of_transforms(document, transforms)?,
         None => Canonicalization::inclusive(),
     };
-    let bytes = form.apply(document, *element)?;
+    let bytes = form.apply(document, plain, *element)?;
     Ok(if *element == signed_properties {
         Target::SignedProperties(bytes)
     } else {
@@ -157,7 +160,20 @@ impl Canonicalization {
     }
 
     /// The canonical form of an element within the document.
-    pub(super) fn apply(&self, document: &Document<'_>, element: NodeId) -> Result<Vec<u8>, DocumentError> {
+    pub(super) fn apply(
+        &self,
+        document: &Document<'_>,
+        plain: Option<&Plain<'_>>,
+        element: NodeId,
+    ) -> Result<Vec<u8>, DocumentError> {
+        if let (Some(plain), C14nMode::Inclusive) = (plain, self.mode)
+            && let Some(name) = document
+                .element(element)
+                .map(|element| element.name.prefixed_name())
+            && let Some(canonical) = plain.canonical(&name)
+        {
+            return Ok(canonical);
+        }
         let nodes = NodeSet::tree_without_comments(element, document);
         canonicalize_doc(document, self.mode, Some(&nodes), &self.prefixes)
             .map_err(|error| DocumentError::Canonicalization(error.to_string()))
