@@ -1,7 +1,7 @@
 //! Signature documents (wire.md 3.1), and what they are taken to prove.
 
 use protocol_pki::digest::DigestAlgorithm;
-use protocol_signature::document::SignatureDocument;
+use protocol_signature::document::{self, SignatureDocument};
 use protocol_signature::file_name::MESSAGE;
 use protocol_signature::hash_chain::{PartDigest, Parts};
 use protocol_signature::time_stamp;
@@ -15,6 +15,10 @@ pub const SIGNED_MESSAGE: &[u8] = b"message";
 
 /// Acceptable is what can be read.
 pub fn check(data: &[u8]) -> bool {
+    assert!(
+        document::readers_agree(data),
+        "a canonical form made from text is not the library's"
+    );
     let Ok(document) = SignatureDocument::parse(data) else {
         return false;
     };
