@@ -94,13 +94,19 @@ impl Sealing {
         })
     }
 
-    /// Has a message sealed. Does not block.
-    pub fn seal(&self, message: Unsealed) {
+    /// Has messages sealed. Does not block.
+    pub fn seal(&self, messages: Vec<Unsealed>) {
         if self.events.len() >= MAX_WAITING {
-            return message.reply.send(Err(SignerError::Busy.into()));
+            return refuse(messages);
         }
-        // If the thread is gone, the message is dropped, and with it the reply.
-        let _ = self.events.send(Event::Seal(Box::new(message)));
+        // If the thread is gone, the messages are dropped, and with them the replies.
+        let _ = self.events.send(Event::Seal(messages));
+    }
+}
+
+fn refuse(messages: Vec<Unsealed>) {
+    for message in messages {
+        message.reply.send(Err(SignerError::Busy.into()));
     }
 }
 

@@ -3,15 +3,15 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use reply::Inbox;
-use storage::message_log::{LogError, LogReceipt};
+use reply::{Inbox, Outbox, Reply};
+use storage::message_log::{LogError, LogReceipt, Record};
 
 use crate::exchange::verify::Verifier;
 use crate::net::{ConnectionPool, PoolSettings};
 use crate::peer_certificate::Judge;
 use crate::peers::Peers;
 use crate::process::Process;
-use crate::sealing;
+use crate::sealing::{self, Unsealed};
 
 /// The state of a worker.
 #[derive(Debug)]
@@ -26,8 +26,12 @@ pub struct WorkerState {
     pub callers: Judge,
     /// Signature documents that were verified.
     pub verifier: Verifier,
+    /// Messages to be sealed.
+    pub to_seal: Outbox<Unsealed>,
     /// Where sealed messages arrive.
     pub sealed: Inbox<sealing::Outcome>,
+    /// Records to be appended to the message log.
+    pub to_log: Outbox<(Record, Reply<Result<LogReceipt, LogError>>)>,
     /// Where receipts of the message log arrive.
     pub logged: Inbox<Result<LogReceipt, LogError>>,
 }
@@ -39,6 +43,11 @@ impl WorkerState {
         let peers = Peers::new(&process.settings.proxy);
         let (sealed, outcomes) = Inbox::new();
         let (logged, receipts) = Inbox::new();
+        let (to_seal, unsealed) = Outbox::new();
+        let (to_log, unlogged) = Outbox::new();
+        let (sealing, log) = (Arc::clone(&process), Arc::clone(&process));
+        monoio::spawn(unsealed.run(move |messages| sealing.sealing.seal(messages)));
+        monoio::spawn(unlogged.run(move |records| log.log.append_all(records)));
         monoio::spawn(outcomes.run());
         monoio::spawn(receipts.run());
         Rc::new(Self {
@@ -49,7 +58,9 @@ impl WorkerState {
                 process.settings.kiirtee.verification_cache,
                 Arc::clone(&process.verdicts),
             ),
+            to_seal,
             sealed,
+            to_log,
             logged,
             process,
         })

@@ -4,14 +4,18 @@
 //! nobody waits for ever. What waits at the other end is either a [`Receiver`], for one answer, or an [`Inbox`], for the
 //! tasks of one thread that ask often.
 //!
-//! The inbox is what makes batches cheap: the signer and the message log answer dozens of messages at a time, and
+//! An [`Outbox`] is its counterpart: what the tasks of a thread ask goes out together.
+//!
+//! The two are what makes batches cheap: the signer and the message log answer dozens of messages at a time, and
 //! waking the thread of a proxy's worker costs a system call and, where it sleeps, some ten microseconds
 //! (bench/README.md). The first answer of a batch wakes it, the others just join the queue; the thread then wakes its own
 //! tasks, which costs next to nothing.
 
 mod inbox;
+mod outbox;
 
 pub use inbox::{Answer, Delivery, Inbox};
+pub use outbox::{Outbox, Posting};
 
 /// What happens when an answer can't come any more: its [`Reply`] was dropped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -207,7 +207,7 @@ pub async fn append(
     signature: &SignatureParts,
 ) -> Result<LogReceipt, LogFailure> {
     let (reply, receipt) = worker.logged.expect();
-    worker.process.log.append_to(draft.signed(signature), reply);
+    worker.to_log.put((draft.signed(signature), reply));
     let receipt = receipt.await.unwrap_or(Err(LogError::Stopped))?;
     stamp_at_once(&worker.process, &receipt).await?;
     Ok(receipt)

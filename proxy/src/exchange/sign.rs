@@ -52,7 +52,7 @@ pub async fn seal(
 ) -> Result<Sealed, ExchangeError> {
     let (reply, sealed) = worker.sealed.expect();
     let digests = parts.as_slice().iter().map(|part| &*part.digest);
-    worker.process.sealing.seal(Unsealed {
+    worker.to_seal.put(Unsealed {
         context,
         digests: signer_client::PartDigests::new(digests),
         draft,

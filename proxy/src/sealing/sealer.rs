@@ -18,8 +18,8 @@ use crate::metrics::SealingMetrics;
 /// What the thread is woken by.
 #[derive(Debug)]
 pub(super) enum Event {
-    /// A message is to be sealed.
-    Seal(Box<Unsealed>),
+    /// Messages are to be sealed.
+    Seal(Vec<Unsealed>),
     /// The signer has answered.
     Signed(Batch, Result<SignedMessages, SignerError>),
     /// Every message of the batch has its outcome.
@@ -81,12 +81,12 @@ impl Sealer {
 
     fn take(&mut self, event: Event) {
         match event {
-            Event::Seal(message) if self.waiting() >= MAX_WAITING => {
-                message.reply.send(Err(SignerError::Busy.into()));
-            }
-            Event::Seal(message) => {
-                let line = self.lines.entry(message.context.certificate).or_default();
-                line.push(*message);
+            Event::Seal(messages) if self.waiting() >= MAX_WAITING => super::refuse(messages),
+            Event::Seal(messages) => {
+                for message in messages {
+                    let line = self.lines.entry(message.context.certificate).or_default();
+                    line.push(message);
+                }
             }
             Event::Signed(batch, signed) => self.log(batch, signed),
             Event::Done(certificate) => {
