@@ -1,8 +1,6 @@
 //! The one thread that writes: it takes whatever waits, writes it as one batch and syncs once for all of it.
 //!
-//! While the disk syncs one group, the next one gathers; a lone record waits for nobody. Only a writer that is busy, one
-//! whose last group had [`BUSY`] records or more, pauses for the next group to grow, because a sync costs as much as
-//! writing several records: while more keep coming, and no longer than its last sync took.
+//! There is no timer. While the disk syncs one group, the next one gathers; a lone record waits for nobody.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -33,14 +31,6 @@ const MAX_GROUP: usize = 1024;
 const MAX_GROUP_BYTES: usize = 4 << 20;
 /// Bytes of the buffer for values that are kept for the next value.
 const KEPT_BUFFER: usize = 64 << 10;
-/// Records in a group that show that more come while it is written.
-const BUSY: u64 = 8;
-/// A group of so many is large enough: a sync's share of a record is small.
-const LARGE: usize = 64;
-/// Longest pause for more records.
-const LONGEST_PAUSE: Duration = Duration::from_millis(2);
-/// A part of a pause.
-const SLICE: Duration = Duration::from_micros(200);
 /// How often abandoned bodies are looked for while some body is being written.
 const SWEEP: Duration = Duration::from_millis(500);
 
@@ -152,8 +142,6 @@ pub(super) struct Writer {
     pub(super) counters: Arc<Counters>,
     pub(super) failing_since: Arc<AtomicI64>,
     signatures: SharedSignatures,
-    /// Records and time of the last group.
-    last_group: (u64, Duration),
     /// Bytes of the last group: the next one will have as many.
     last_bytes: usize,
     /// Where values are made.
@@ -190,7 +178,6 @@ impl Writer {
             counters,
             failing_since,
             signatures: SharedSignatures::default(),
-            last_group: (0, Duration::ZERO),
             last_bytes: 0,
             value: Vec::new(),
             fields: Vec::new(),
@@ -251,7 +238,6 @@ impl Writer {
             batch: WriteBatch::with_capacity_bytes(self.last_bytes),
             ..Group::default()
         };
-        self.pause_if_busy();
         let jobs = self.gather(first);
         let outcome = self
             .put_waiting_chunks(&mut group.batch)
@@ -262,32 +248,12 @@ impl Writer {
                 self.write(std::mem::take(&mut group.batch), true)?;
                 let sync = begun.elapsed();
                 self.counters.group(group.records, bytes, sync, started.elapsed());
-                self.last_group = (group.records, sync);
                 self.last_bytes = bytes.min(MAX_GROUP_BYTES);
                 Ok(())
             });
         let outcome = outcome.map_err(|problem| self.stop(problem));
         for waiter in group.waiters {
             waiter.answer(&outcome);
-        }
-    }
-
-    /// Ends early when none came during a slice: then all that are under way wait already. Sleeps rather than waits at
-    /// the queue, where each record would wake this thread.
-    fn pause_if_busy(&self) {
-        let (records, sync) = self.last_group;
-        if records < BUSY {
-            return;
-        }
-        let begun = Instant::now();
-        let longest = sync.min(LONGEST_PAUSE);
-        let mut waiting = self.jobs.len();
-        while waiting < LARGE && begun.elapsed() < longest {
-            std::thread::sleep(SLICE);
-            let before = std::mem::replace(&mut waiting, self.jobs.len());
-            if before == waiting {
-                break;
-            }
         }
     }
 
