@@ -1,6 +1,12 @@
 //! The switches with which `make bench` measures what things save: they change what is done, and not what comes of it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "tests"
+)]
 
 mod instance;
 
