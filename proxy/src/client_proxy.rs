@@ -24,7 +24,7 @@ use protocol_message::transport::header;
 use time::OffsetDateTime;
 
 use crate::exchange::{ExchangeError, Party};
-use crate::http::{Body, Handler, HttpError, Method, Request, RequestHead, Responder};
+use crate::http::{Body, Handler, Headers, HttpError, Method, Request, RequestHead, Responder};
 use crate::metrics::Side;
 use crate::net::PooledConnection;
 use crate::peers::Destination;
@@ -32,6 +32,9 @@ use crate::settings::PROXY_VERSION;
 use crate::snapshot::tls::PeerTls;
 use crate::snapshot::{AuthenticationKey, LoadedGlobalConf, Snapshot};
 use crate::worker_state::WorkerState;
+
+/// Room for the header fields of a transport message.
+const TRANSPORT_HEADERS: usize = 8;
 
 /// Serves the ports for information systems.
 #[derive(Debug)]
@@ -207,13 +210,14 @@ impl Exchange<'_> {
 
     /// The head of the transport message (wire.md 2.1).
     fn transport_head(&self, authority: String, content_type: String) -> RequestHead {
-        let original = self.request.head.headers.get("content-type").unwrap_or_default();
-        RequestHead::new(Method::POST, "/")
-            .with("Host", authority)
+        let original = self.request.head.headers.get_shared("content-type");
+        let mut head = RequestHead::new(Method::POST, "/");
+        head.headers = Headers::with_capacity(TRANSPORT_HEADERS);
+        head.with("Host", authority)
             .with("content-type", content_type)
             .with(header::HASH_ALGORITHM, crate::exchange::DIGEST.name())
             .with(header::PROXY_VERSION, PROXY_VERSION)
-            .with(header::ORIGINAL_CONTENT_TYPE, original.to_owned())
+            .with(header::ORIGINAL_CONTENT_TYPE, original.unwrap_or_default())
             .with(header::REQUEST_ID, self.request_id.clone())
     }
 }

@@ -172,7 +172,7 @@ impl Judge {
         globalconf: &LoadedGlobalConf,
         at: OffsetDateTime,
     ) -> Result<(), CertificateRejected> {
-        let instance = &member.instance;
+        let instance = member.instance();
         let shown = certificates.iter().map(AsRef::as_ref);
         let pieces = shown.chain(responses.iter().map(AsRef::as_ref));
         let key = key(pieces, instance, globalconf);

@@ -134,7 +134,7 @@ impl Exchange<'_> {
     }
 
     /// The calling server's certificates.
-    fn caller<'c>(&'c self, ocsp_responses: &'c [Vec<u8>]) -> peer::Caller<'c> {
+    fn caller<'c>(&'c self, ocsp_responses: &'c [Bytes]) -> peer::Caller<'c> {
         let certificates = self
             .request
             .peer

@@ -28,23 +28,20 @@ impl Registry {
         let mut clients = HashSet::new();
         for member in &self.member {
             let id = &member.id;
-            ensure(id.instance == self.instance, || {
+            ensure(id.instance() == self.instance, || {
                 format!("member {id} is of another instance")
             })?;
-            ensure(id.subsystem_code.is_none(), || {
+            ensure(id.subsystem_code().is_none(), || {
                 format!("member {id} is a subsystem")
             })?;
-            ensure(classes.contains(id.member_class.as_str()), || {
+            ensure(classes.contains(id.member_class()), || {
                 format!("class of member {id} is not registered")
             })?;
             ensure(clients.insert(id.clone()), || {
                 format!("member {id} is registered twice")
             })?;
             for subsystem in &member.subsystem {
-                let id = ClientId {
-                    subsystem_code: Some(subsystem.code.clone()),
-                    ..id.clone()
-                };
+                let id = id.with_subsystem(&subsystem.code);
                 ensure(clients.insert(id.clone()), || {
                     format!("subsystem {id} is registered twice")
                 })?;
@@ -60,7 +57,7 @@ impl Registry {
             ensure(servers.insert((&server.owner, &server.code)), || {
                 format!("{} is registered twice", name())
             })?;
-            ensure(server.owner.subsystem_code.is_none(), || {
+            ensure(server.owner.subsystem_code().is_none(), || {
                 format!("{}: owner is a subsystem", name())
             })?;
             for client in std::iter::once(&server.owner).chain(&server.clients) {

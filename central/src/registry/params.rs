@@ -121,12 +121,11 @@ impl Loaded {
 
     fn member(&self, member: &Member) -> shared::Member {
         let classes = &self.registry.member_class;
-        let class = classes.iter().find(|class| class.code == member.id.member_class);
+        let class = classes
+            .iter()
+            .find(|class| class.code == member.id.member_class());
         let subsystem = |subsystem: &super::Subsystem| shared::Subsystem {
-            id: ClientId {
-                subsystem_code: Some(subsystem.code.clone()),
-                ..member.id.clone()
-            },
+            id: member.id.with_subsystem(&subsystem.code),
             name: subsystem.name.clone(),
         };
         shared::Member {

@@ -120,10 +120,7 @@ pub fn run(arguments: &Arguments) -> Result<(), Failure> {
             auth: &auth,
         },
     )?;
-    let client = ClientId {
-        subsystem_code: Some(arguments.subsystem.clone()),
-        ..id.owner()
-    };
+    let client = id.owner().with_subsystem(&arguments.subsystem);
     grant(&folders, &client)?;
     write_trust(&folders, &order)?;
     wait::until(PATIENCE, || is_known(&folders, id))?;

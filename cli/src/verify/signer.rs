@@ -48,9 +48,9 @@ pub(super) fn of_message(message: &[u8]) -> Result<MemberName, SignerError> {
         _ => of_soap(message)?,
     };
     Ok(MemberName {
-        instance: id.instance,
-        member_class: id.member_class,
-        member_code: id.member_code,
+        instance: id.instance().to_owned(),
+        member_class: id.member_class().to_owned(),
+        member_code: id.member_code().to_owned(),
     })
 }
 

@@ -165,14 +165,14 @@ fn read(bytes: &[u8], content_type: &str) -> Vec<Part> {
             Event::Small(part) => {
                 parts.push((
                     part.headers.others,
-                    part.headers.content_type.unwrap(),
-                    part.bytes,
+                    part.headers.content_type.unwrap().into_owned(),
+                    part.bytes.to_vec(),
                 ));
             }
             Event::BodyStart(part) => {
                 parts.push((
                     part.headers.others,
-                    part.headers.content_type.unwrap(),
+                    part.headers.content_type.unwrap().into_owned(),
                     Vec::new(),
                 ));
             }
@@ -183,8 +183,8 @@ fn read(bytes: &[u8], content_type: &str) -> Vec<Part> {
     if let Some(Event::Small(part)) = decoder.finish().unwrap() {
         parts.push((
             part.headers.others,
-            part.headers.content_type.unwrap(),
-            part.bytes,
+            part.headers.content_type.unwrap().into_owned(),
+            part.bytes.to_vec(),
         ));
     }
     parts

@@ -166,7 +166,7 @@ fn services(document: &mut Document, urls: &Urls, (right, wrong): (Certificate, 
             .iter_mut()
             .find(|client| client.id == id)
             .unwrap();
-        match id.subsystem_code.as_deref() {
+        match id.subsystem_code() {
             None => client.certificates.push(right.clone()),
             Some("many") => client.certificates.push(wrong.clone()),
             Some(_) => {}

@@ -138,8 +138,8 @@ fn write(data: &[u8], parts: &[Part]) -> Option<(String, Vec<u8>)> {
                 PartKind::Soap => encoder.soap(&part.headers, &part.bytes, &mut out).ok()?,
                 PartKind::RestRequest => encoder.rest_request(&part.bytes, &mut out),
                 PartKind::RestResponse => encoder.rest_response(&part.bytes, &mut out),
-                PartKind::HashChainResult => result = Some(part.bytes.as_slice()),
-                PartKind::HashChain => chain = Some(part.bytes.as_slice()),
+                PartKind::HashChainResult => result = Some(&part.bytes[..]),
+                PartKind::HashChain => chain = Some(&part.bytes[..]),
                 PartKind::Signature if result.is_some() == chain.is_some() => {
                     let (hash_chain, document) = (result.take().zip(chain.take()), &part.bytes);
                     encoder.signature(Signature { hash_chain, document }, &mut out);
@@ -188,8 +188,8 @@ fn related_reads_the_same_again(parts: &[Part]) {
     let mut written = Vec::new();
     for part in parts {
         let (headers, bytes) = match part {
-            Part::Small(part) => (&part.headers, &part.bytes),
-            Part::Body(part, bytes) => (&part.headers, bytes),
+            Part::Small(part) => (&part.headers, &part.bytes[..]),
+            Part::Body(part, bytes) => (&part.headers, &bytes[..]),
         };
         if encoder.start_part(headers, &mut written).is_err() {
             return;

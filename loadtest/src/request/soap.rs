@@ -70,7 +70,7 @@ fn envelope(options: &ScenarioOptions, run: &str) -> Result<String, String> {
         }
         parameter => operation(options, &code, parameter.unwrap_or_else(|| b"text".to_vec())),
     };
-    let kind = if client.subsystem_code.is_some() {
+    let kind = if client.subsystem_code().is_some() {
         "SUBSYSTEM"
     } else {
         "MEMBER"
@@ -100,15 +100,15 @@ fn service_id(text: &str) -> Result<ServiceId, String> {
     };
     let client = client.join("/");
     let client = ClientId::parse_encoded(client.trim_end_matches('/')).map_err(|_| expected())?;
-    ServiceId::new(client, (*code).to_owned(), version.map(str::to_owned)).map_err(|_| expected())
+    ServiceId::new(client, *code, version).map_err(|_| expected())
 }
 
 fn names(client: &ClientId) -> String {
-    let subsystem = client.subsystem_code.as_deref();
+    let subsystem = client.subsystem_code();
     [
-        element("xRoadInstance", &client.instance),
-        element("memberClass", &client.member_class),
-        element("memberCode", &client.member_code),
+        element("xRoadInstance", client.instance()),
+        element("memberClass", client.member_class()),
+        element("memberCode", client.member_code()),
         subsystem.map_or_else(String::new, |code| element("subsystemCode", code)),
     ]
     .concat()

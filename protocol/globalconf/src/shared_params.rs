@@ -179,9 +179,9 @@ impl SecurityServer {
     #[must_use]
     pub fn id(&self) -> SecurityServerId {
         SecurityServerId {
-            instance: self.owner.instance.clone(),
-            member_class: self.owner.member_class.clone(),
-            member_code: self.owner.member_code.clone(),
+            instance: self.owner.instance().to_owned(),
+            member_class: self.owner.member_class().to_owned(),
+            member_code: self.owner.member_code().to_owned(),
             server_code: self.server_code.clone(),
         }
     }

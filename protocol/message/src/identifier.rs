@@ -17,6 +17,7 @@ pub use client::ClientId;
 pub use server::{GlobalGroupId, RepresentedParty, SecurityServerId};
 pub use service::ServiceId;
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Why a text is no identifier. All of them are `internal_error` on the wire (wire.md 1.4).
@@ -53,10 +54,12 @@ impl IdentifierError {
     }
 }
 
+/// How a component of a written form becomes its value, or what is wrong with it.
+type Reading = for<'a> fn(&'static str, &'a str) -> Result<Cow<'a, str>, IdentifierError>;
+
 /// A mandatory component: any text but the empty one.
-fn non_empty(component: &'static str, value: impl Into<String>) -> Result<String, IdentifierError> {
-    let value = value.into();
-    if value.is_empty() {
+fn non_empty<T: AsRef<str>>(component: &'static str, value: T) -> Result<T, IdentifierError> {
+    if value.as_ref().is_empty() {
         Err(IdentifierError::Empty(component))
     } else {
         Ok(value)
@@ -64,32 +67,44 @@ fn non_empty(component: &'static str, value: impl Into<String>) -> Result<String
 }
 
 /// A mandatory percent-encoded component.
-fn decoded(component: &'static str, value: &str) -> Result<String, IdentifierError> {
+fn decoded<'a>(component: &'static str, value: &'a str) -> Result<Cow<'a, str>, IdentifierError> {
     let value =
         percent::decode_segment(value).map_err(|source| IdentifierError::Percent { component, source })?;
     non_empty(component, value)
 }
 
 /// A mandatory component of the plain form.
-fn plain(component: &'static str, value: &str) -> Result<String, IdentifierError> {
+fn plain<'a>(component: &'static str, value: &'a str) -> Result<Cow<'a, str>, IdentifierError> {
     non_empty(component, percent::unescape_plain(value))
 }
 
-/// Splits into at most `N` components; `expected` names the allowed counts for the error.
+/// Splits into as many components as are allowed; `expected` names the counts for the error.
 fn components<'a>(
     kind: &'static str,
     expected: &'static str,
     allowed: std::ops::RangeInclusive<usize>,
     text: &'a str,
-) -> Result<Vec<&'a str>, IdentifierError> {
-    let parts: Vec<&str> = text.splitn(allowed.end().saturating_add(1), '/').collect();
-    if allowed.contains(&parts.len()) {
-        Ok(parts)
+) -> Result<impl Iterator<Item = &'a str>, IdentifierError> {
+    check_count(kind, expected, allowed, text)?;
+    Ok(text.split('/'))
+}
+
+fn check_count(
+    kind: &'static str,
+    expected: &'static str,
+    allowed: std::ops::RangeInclusive<usize>,
+    text: &str,
+) -> Result<(), IdentifierError> {
+    let found = memchr::memchr_iter(b'/', text.as_bytes())
+        .count()
+        .saturating_add(1);
+    if allowed.contains(&found) {
+        Ok(())
     } else {
         Err(IdentifierError::ComponentCount {
             kind,
             expected,
-            found: text.split('/').count(),
+            found,
         })
     }
 }
@@ -108,13 +123,18 @@ fn write_plain<'a>(f: &mut fmt::Formatter<'_>, parts: impl IntoIterator<Item = &
 /// Joins components in the encoded form.
 fn join_encoded<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut out = String::new();
+    encode_into(parts, &mut out);
+    out
+}
+
+/// Appends components in the encoded form.
+fn encode_into<'a>(parts: impl IntoIterator<Item = &'a str>, out: &mut String) {
     for (index, part) in parts.into_iter().enumerate() {
         if index > 0 {
             out.push('/');
         }
-        percent::encode_segment_into(part, &mut out);
+        percent::encode_segment_into(part, out);
     }
-    out
 }
 
 /// Writes the form that the texts of faults use: the kind and the components as they are, nothing escaped.

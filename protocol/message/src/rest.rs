@@ -4,6 +4,7 @@
 mod endpoint;
 mod hash;
 mod header;
+mod lines;
 mod request;
 mod response;
 

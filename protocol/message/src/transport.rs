@@ -30,7 +30,7 @@ mod message;
 pub mod multipart;
 mod related;
 
-pub use content_type::{ContentType, MAX_BOUNDARY_LENGTH, MAX_CONTENT_TYPE_LENGTH};
+pub use content_type::{ContentType, MAX_BOUNDARY_LENGTH, MAX_CONTENT_TYPE_LENGTH, essence_of, is_of};
 pub use encoder::{Encoder, RANDOM_LENGTH, Signature, boundary_letters};
 pub use message::{BodyKind, BodyPart, Event, Limits, PartKind, SmallPart, TransportDecoder};
 pub use multipart::PartHeaders;
@@ -40,6 +40,8 @@ pub use related::{RelatedDecoder, RelatedEncoder};
 pub mod mime {
     /// SOAP 1.1, and SOAP faults.
     pub const TEXT_XML: &str = "text/xml";
+    /// SOAP 1.1 as this side writes it.
+    pub const TEXT_XML_UTF8: &str = "text/xml; charset=UTF-8";
     /// SOAP with MTOM.
     pub const XOP_XML: &str = "application/xop+xml";
     /// SOAP with attachments as information systems send it.

@@ -77,7 +77,7 @@ fn messages_that_are_accepted() {
         assert!(
             message
                 .body_name
-                .starts_with(&message.header.service.service_code),
+                .starts_with(&*message.header.service.service_code),
             "{name}"
         );
     }
@@ -194,7 +194,7 @@ fn read_multipart(
         let mut rest = chunk;
         while let Some(event) = decoder.next(&mut rest)? {
             match event {
-                Event::Small(part) => soap = part.bytes,
+                Event::Small(part) => soap = part.bytes.to_vec(),
                 Event::BodyStart(_) => attachments.push(Vec::new()),
                 Event::Data(data) => attachments.last_mut().unwrap().extend_from_slice(data),
                 Event::BodyEnd | Event::End => {}
@@ -202,7 +202,7 @@ fn read_multipart(
         }
     }
     if let Some(Event::Small(part)) = decoder.finish()? {
-        soap = part.bytes;
+        soap = part.bytes.to_vec();
     }
     Ok((soap, attachments))
 }

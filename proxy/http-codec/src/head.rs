@@ -1,5 +1,6 @@
 //! The words of a message head: method, target, version, header fields (RFC 9110 5 to 9, RFC 9112 3 to 5).
 
+use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
@@ -126,6 +127,15 @@ impl Target {
         self.as_str().get(self.path_end + 1..)
     }
 
+    /// The path with its query, still percent-encoded; `/` stands in front of a query where an absolute form has no path.
+    pub fn path_and_query(&self) -> Cow<'_, str> {
+        match self.as_str().get(self.path_start..) {
+            None | Some("") => Cow::Borrowed("/"),
+            Some(query) if query.starts_with('?') => Cow::Owned(format!("/{query}")),
+            Some(path_and_query) => Cow::Borrowed(path_and_query),
+        }
+    }
+
     /// The authority of an absolute form, such as `localhost:8080`.
     pub fn authority(&self) -> Option<&str> {
         let (_, rest) = self.as_str().get(..self.path_start)?.split_once("://")?;
@@ -198,6 +208,13 @@ impl Headers {
             .iter()
             .find(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))?;
         Some(value)
+    }
+
+    /// As [`Self::get`], shared.
+    pub fn get_shared(&self, name: &str) -> Option<Bytes> {
+        let mut fields = self.fields.iter();
+        let (_, value) = fields.find(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))?;
+        std::str::from_utf8(value).is_ok().then(|| value.clone())
     }
 
     /// All fields of this name.

@@ -116,7 +116,7 @@ mod tests {
         let query = format!("{CLIENT}&queryId=a%26b+c&responseOnly&unique&force");
         let client = client(&query).unwrap();
         assert_eq!(
-            (client.member_code.as_str(), client.subsystem_code.as_deref()),
+            (client.member_code(), client.subsystem_code()),
             ("1/2 x", Some("sub"))
         );
         let asked = AsicQuery::parse(&query, client.clone()).unwrap();
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn a_member_has_no_subsystem() {
         let member = "xRoadInstance=EE&memberClass=GOV&memberCode=1";
-        assert_eq!(client(member).unwrap().subsystem_code, None);
+        assert_eq!(client(member).unwrap().subsystem_code(), None);
         assert_eq!(
             client(&format!("{member}&subsystemCode=+")),
             Err(QueryError::Blank("subsystemCode"))

@@ -1,7 +1,7 @@
 //! Receiving what the provider's server answered: a message, or a fault instead of one (wire.md 2.1, 2.4).
 
 use protocol_message::soap::{self, ParsedSoap};
-use protocol_message::transport::{ContentType, SmallPart, header, mime};
+use protocol_message::transport::{ContentType, SmallPart, header, is_of, mime};
 use protocol_pki::digest::DigestAlgorithm;
 
 use super::Exchange;
@@ -28,7 +28,7 @@ pub(super) async fn message(
         });
     }
     let content_type = head.headers.get("content-type").unwrap_or_default();
-    if ContentType::parse(content_type).is_ok_and(|parsed| parsed.is(mime::TEXT_XML)) {
+    if is_of(content_type, mime::TEXT_XML) {
         let bytes = body
             .read_to_end(MAX_FAULT)
             .await

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 use protocol_message::fault::{Fault, SOAP_FAULT_CONTENT_TYPE, error_body};
-use protocol_message::rest::{ResponsePart, to_http_value};
+use protocol_message::rest::ResponsePart;
 use storage::message_log::LogReceipt;
 
 use crate::exchange::{ExchangeError, Received, Verified};
 use crate::fault;
-use crate::http::{BodyLength, HttpError, Request, Responder, ResponseHead};
+use crate::http::{BodyLength, Headers, HttpError, Request, Responder, ResponseHead};
 use crate::metrics::Side;
 
 /// A verified, consistent and logged REST response.
@@ -28,12 +28,12 @@ pub struct RestAnswer {
 pub async fn rest(responder: &mut Responder, answer: &RestAnswer) -> Result<(), HttpError> {
     let received = answer.received.get();
     let mut head = ResponseHead::new(answer.part.status());
-    for header in answer.part.headers() {
-        if header.name.eq_ignore_ascii_case("date") {
+    head.headers = Headers::with_capacity(answer.part.headers().count());
+    for (name, value) in answer.part.http_headers() {
+        if name.eq_ignore_ascii_case(b"date") {
             head.headers.remove("date");
         }
-        head.headers
-            .push(header.name.clone(), to_http_value(&header.value).into_owned());
+        head.headers.push(name, value);
     }
     let Some(content) = received
         .content

@@ -31,20 +31,17 @@ pub(super) async fn exchange(exchange: &Exchange<'_>, body: &mut Body) -> Result
 fn parse(exchange: &Exchange<'_>) -> Result<RequestPart, ExchangeError> {
     let head = &exchange.request.head;
     let instance = exchange.globalconf.instance();
-    let message_id = uuid::Uuid::new_v4().to_string();
-    let target = match head.target.query() {
-        Some(query) => format!("{}?{query}", head.target.path()),
-        None => head.target.path().to_owned(),
-    };
+    let mut message_id = uuid::Uuid::encode_buffer();
+    let message_id = uuid::Uuid::new_v4().as_hyphenated().encode_lower(&mut message_id);
     let headers = head.headers.iter();
     let method = head.method.as_str();
     Ok(RequestPart::from_client(
         method,
-        &target,
+        &head.target.path_and_query(),
         headers,
         instance,
         &exchange.request_id,
-        &message_id,
+        message_id,
     )?)
 }
 
@@ -160,7 +157,7 @@ fn response_part(received: &Received) -> Result<ResponsePart, ExchangeError> {
         Some(part) if part.kind == PartKind::Soap => return Err(receive::instead_of_rest(part)),
         _ => return Err(ExchangeError::MissingRest("Response")),
     };
-    ResponsePart::parse(&part.bytes).map_err(|error| ExchangeError::Rest(error).in_service())
+    ResponsePart::read(part.bytes.clone()).map_err(|error| ExchangeError::Rest(error).in_service())
 }
 
 /// Verifies, compares and logs the response.

@@ -171,7 +171,7 @@ mod tests {
     }
 
     fn service() -> ServiceId {
-        ServiceId::new(client(), "code".into(), None).unwrap()
+        ServiceId::new(client(), "code", None).unwrap()
     }
 
     fn server(code: &str) -> SecurityServerId {

@@ -24,7 +24,7 @@ pub struct Attachment {
 #[derive(Debug, Default)]
 pub struct Received {
     /// OCSP responses of the sender's authentication certificate; only requests have them.
-    pub ocsp_responses: Vec<Vec<u8>>,
+    pub ocsp_responses: Vec<Bytes>,
     /// The SOAP message, or the REST request or response part.
     pub message: Option<SmallPart>,
     /// Bodies in their order.
@@ -36,7 +36,7 @@ pub struct Received {
     /// The signature, if one came.
     pub signature: Option<SignatureParts>,
     /// A SOAP fault in place of the signature, if one came.
-    pub fault: Option<Vec<u8>>,
+    pub fault: Option<Bytes>,
 }
 
 /// What receiving needs besides the bytes.
@@ -142,12 +142,12 @@ impl<'a> Sink<'a> {
     fn small(&mut self, part: SmallPart) -> bool {
         match part.kind {
             PartKind::OcspResponse => self.received.ocsp_responses.push(part.bytes),
-            PartKind::HashChainResult => self.hash_chain_result = Some(part.bytes.into()),
-            PartKind::HashChain => self.hash_chain = Some(part.bytes.into()),
+            PartKind::HashChainResult => self.hash_chain_result = Some(part.bytes),
+            PartKind::HashChain => self.hash_chain = Some(part.bytes),
             PartKind::Fault => self.received.fault = Some(part.bytes),
             PartKind::Signature => {
                 self.received.signature = Some(SignatureParts {
-                    document: part.bytes.into(),
+                    document: part.bytes,
                     hash_chain_result: self.hash_chain_result.take(),
                     hash_chain: self.hash_chain.take(),
                 });

@@ -100,7 +100,7 @@ impl Party<'_> {
         let entry = self.entry(MessageKind::Rest, direction, subject);
         let whole = || response.map_or_else(|| request.to_bytes(), ResponsePart::to_bytes);
         let filtered = || response.map_or_else(|| request.filtered(), ResponsePart::filtered);
-        let content = (|| Bytes::copy_from_slice(whole()), || filtered().into());
+        let content = (|| whole().clone(), || filtered().into());
         Ok(Draft::rest(&self.worker.process, entry, content, body)?)
     }
 

@@ -67,7 +67,7 @@ impl SoapContent {
             return Ok(());
         };
         match &self.related {
-            None => Ok(out.write(Bytes::copy_from_slice(&part.bytes)).await?),
+            None => Ok(out.write(part.bytes.clone()).await?),
             Some(original) => {
                 let has_attachments = !self.received().attachments.is_empty();
                 let encoder = RelatedEncoder::new(original, has_attachments)?;

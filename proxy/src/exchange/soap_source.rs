@@ -16,7 +16,7 @@ pub struct SoapPart {
     /// Its content type.
     pub content_type: ContentType,
     /// Its bytes as they came.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// A message whose SOAP part was read and whose attachments, if any, are still to come.
@@ -65,7 +65,7 @@ impl<'b> SoapSource<'b> {
             return Err(TransportError::InvalidContentType(content_type.essence().to_owned()).into());
         }
         let bytes = body.read_to_end(Limits::DEFAULT.soap).await?;
-        let headers = PartHeaders::with_content_type(content_type.as_str());
+        let headers = PartHeaders::with_content_type(content_type.as_str().to_owned());
         Ok((
             SoapPart {
                 headers,
@@ -166,7 +166,7 @@ async fn forward(
     Ok(())
 }
 
-fn soap_part(headers: PartHeaders, bytes: Vec<u8>) -> Result<SoapPart, ExchangeError> {
+fn soap_part(headers: PartHeaders, bytes: Bytes) -> Result<SoapPart, ExchangeError> {
     let content_type = ContentType::parse(headers.content_type.as_deref().unwrap_or_default())?;
     Ok(SoapPart {
         headers,

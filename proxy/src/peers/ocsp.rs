@@ -218,7 +218,7 @@ async fn fetch(
         .read_to_end(MAX_ANSWER)
         .await
         .map_err(HttpError::Body)?;
-    let responses = parts(content_type.boundary()?, &body)?;
+    let responses = parts(&content_type.boundary()?, &body)?;
     if responses.len() != certificates.len() {
         return Err(OcspFetchError::Count {
             asked: certificates.len(),

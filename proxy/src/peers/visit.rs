@@ -125,19 +125,19 @@ impl Visit<'_> {
         let tls = connection.peer().tls.as_ref();
         let certificates = tls.map_or(&[][..], |tls| &tls.certificates);
         let pieces = certificates.iter().map(AsRef::as_ref);
-        let key = peer_certificate::key(pieces, &provider.instance, self.globalconf);
+        let key = peer_certificate::key(pieces, provider.instance(), self.globalconf);
         if let Some(presented) = verdicts.good(&key, self.at) {
             return Ok(presented.belongs_to(provider, self.globalconf)?);
         }
         let presented = Presented::read(certificates)?;
-        let needed = presented.needing_status(self.globalconf, &provider.instance, self.at)?;
+        let needed = presented.needing_status(self.globalconf, provider.instance(), self.at)?;
         let service = SocketAddr::new(address.ip(), self.process.settings.proxy.ocsp_responder_port);
         let responses = self
             .peers
             .ocsp
             .of(&needed, &self.snapshot.keys, service, self.globalconf, self.at)
             .await?;
-        let until = presented.status(&responses, &provider.instance, self.globalconf, self.at);
+        let until = presented.status(&responses, provider.instance(), self.globalconf, self.at);
         if let Err(CertificateRejected::Status(_)) = until {
             // Whoever answered for the peer, over plain HTTP, must not shut it out for longer than this exchange.
             self.peers.ocsp.forget(&needed);

@@ -1,6 +1,7 @@
 //! Whether the calling security server may speak for the service client, decided as soon as the message part is there
 //! (wire.md 6.2: provider registered → signing possible → TLS certificate, OCSP, sender's server).
 
+use bytes::Bytes;
 use protocol_message::identifier::{ClientId, SecurityServerId};
 use rustls::pki_types::CertificateDer;
 use time::OffsetDateTime;
@@ -50,7 +51,7 @@ pub struct Caller<'a> {
     /// The presented chain, leaf first.
     pub certificates: &'a [CertificateDer<'static>],
     /// OCSP responses that the request brought.
-    pub ocsp_responses: &'a [Vec<u8>],
+    pub ocsp_responses: &'a [Bytes],
 }
 
 /// The server that a SOAP message names must be this one; a REST message is not asked (wire.md 1.4).
@@ -167,6 +168,7 @@ mod tests {
         let respond = |status, at| {
             authority
                 .ocsp_response(&server.certificate, status, at, None)
+                .map(Bytes::from)
                 .unwrap()
         };
         let good = respond(CertificateStatus::Good, now);
@@ -177,7 +179,7 @@ mod tests {
         let signing = [CertificateDer::from(trust().1.certificate.as_der().to_vec())];
         let stranger = ClientId::parse_encoded("TEST/GOV/9/sub").unwrap();
         let member = client();
-        type Case<'a> = (&'a [CertificateDer<'static>], &'a [Vec<u8>], &'a ClientId, bool);
+        type Case<'a> = (&'a [CertificateDer<'static>], &'a [Bytes], &'a ClientId, bool);
         let cases: [Case<'_>; 8] = [
             (&own, std::slice::from_ref(&good), &member, true),
             (&own, std::slice::from_ref(&good), &member, true),

@@ -1,6 +1,6 @@
 //! A REST request at the provider's server.
 
-use protocol_message::rest::{RequestPart, ResponseHead as ProviderHead, ResponsePart, to_http_value};
+use protocol_message::rest::{RequestPart, ResponseHead as ProviderHead, ResponsePart};
 use protocol_message::transport::PartKind;
 use storage::message_log::LogReceipt;
 
@@ -12,7 +12,7 @@ use crate::exchange::doubtful;
 use crate::exchange::incoming::{Receiving, receive};
 use crate::exchange::log::BodyLog;
 use crate::exchange::{ExchangeError, Outgoing, Received, Verified};
-use crate::http::{Body, BodyWriter, HttpError, Method, RequestHead, Responder, ResponseHead};
+use crate::http::{Body, BodyWriter, Headers, HttpError, Method, RequestHead, Responder, ResponseHead};
 use crate::net::PooledConnection;
 use crate::sealing::Sealed;
 use crate::service_url::{ServiceUrl, rooted};
@@ -103,7 +103,7 @@ fn check(exchange: &Exchange<'_>, received: &Received) -> Result<RequestPart, Ex
         .as_ref()
         .filter(|part| part.kind == PartKind::RestRequest)
         .ok_or(ExchangeError::MissingRest("Request"))?;
-    let request = RequestPart::parse(&part.bytes)?;
+    let request = RequestPart::read(part.bytes.clone())?;
     let provider = &request.service().provider;
     peer::check_provider(&exchange.snapshot, provider)?;
     exchange.party().can_sign(provider)?;
@@ -287,11 +287,12 @@ fn request_head(url: &ServiceUrl<'_>, request: &RequestPart) -> RequestHead {
         Some(query) => format!("{path}?{query}"),
         None => path,
     };
-    let mut head = RequestHead::new(Method::new(request.method().as_str().as_bytes().to_vec()), target)
-        .with("Host", url.authority.to_owned());
-    for header in request.headers() {
-        head.headers
-            .push(header.name.clone(), to_http_value(&header.value).into_owned());
+    let method = Method::new(request.method().as_str());
+    let mut head = RequestHead::new(method, target);
+    head.headers =
+        Headers::with_capacity(request.headers().count() + 1).with("Host", url.authority.to_owned());
+    for (name, value) in request.http_headers() {
+        head.headers.push(name, value);
     }
     head
 }

@@ -248,7 +248,7 @@ async fn relay(
         .unwrap_or_default();
     let (bytes, response) = recode(&part, asked).map_err(ExchangeError::in_service)?;
     let headers = PartHeaders {
-        content_type: Some(part.content_type.with_utf8_charset()),
+        content_type: Some(part.content_type.with_utf8_charset().into()),
         ..part.headers
     };
     outgoing.soap(out, &headers, &bytes).await?;

@@ -93,10 +93,5 @@ fn subsystem(text: &str) -> Option<ClientId> {
     if codes.iter().any(|code| code.is_empty()) {
         return None;
     }
-    Some(ClientId {
-        instance: instance.to_owned(),
-        member_class: class.to_owned(),
-        member_code: member.to_owned(),
-        subsystem_code: Some(subsystem.to_owned()),
-    })
+    Some(ClientId::subsystem(instance, class, member, subsystem))
 }

@@ -142,7 +142,7 @@ impl Keys {
             if self.signing.contains_key(&member) {
                 continue;
             }
-            let Some(good) = self.good(&certificate, &member.instance, globalconf, at) else {
+            let Some(good) = self.good(&certificate, member.instance(), globalconf, at) else {
                 continue;
             };
             let context = SigningContext {
@@ -234,11 +234,10 @@ fn member_of(certificate: &Certificate, globalconf: &LoadedGlobalConf) -> Option
             .profile(&ca, instance)?
             .member(certificate, instance)
             .ok()?;
-        Some(ClientId {
-            instance: member.instance,
-            member_class: member.member_class,
-            member_code: member.member_code,
-            subsystem_code: None,
-        })
+        Some(ClientId::for_member(
+            member.instance,
+            member.member_class,
+            member.member_code,
+        ))
     })
 }

@@ -98,10 +98,10 @@ impl Encoder {
     }
 
     fn client(self, client: &ClientId) -> Self {
-        self.text(&client.instance)
-            .text(&client.member_class)
-            .text(&client.member_code)
-            .option(client.subsystem_code.as_deref(), Self::text)
+        self.text(client.instance())
+            .text(client.member_class())
+            .text(client.member_code())
+            .option(client.subsystem_code(), Self::text)
     }
 }
 
@@ -166,19 +166,17 @@ impl<'a> Decoder<'a> {
     }
 
     fn client(&mut self) -> Decoded<ClientId> {
-        Ok(ClientId {
-            instance: self.text()?,
-            member_class: self.text()?,
-            member_code: self.text()?,
-            subsystem_code: self.option(Self::text)?,
-        })
+        let member = [self.text()?, self.text()?, self.text()?];
+        let subsystem = self.option(Self::text)?;
+        let member = member.each_ref().map(String::as_str);
+        Ok(ClientId::from_parts(member, subsystem.as_deref()))
     }
 
     fn service(&mut self) -> Decoded<ServiceId> {
         Ok(ServiceId {
             provider: self.client()?,
-            service_code: self.text()?,
-            service_version: self.option(Self::text)?,
+            service_code: self.text()?.into(),
+            service_version: self.option(Self::text)?.map(Into::into),
         })
     }
 
@@ -195,12 +193,12 @@ impl<'a> Decoder<'a> {
 pub(super) fn check_lengths(record: &Record) -> Result<(), LogError> {
     let client = &record.client;
     let keys = [
-        &record.query_id,
-        &client.instance,
-        &client.member_class,
-        &client.member_code,
+        record.query_id.as_str(),
+        client.instance(),
+        client.member_class(),
+        client.member_code(),
     ];
-    for field in keys.into_iter().chain(client.subsystem_code.as_ref()) {
+    for field in keys.into_iter().chain(client.subsystem_code()) {
         check("identifier", field.len(), MAX_KEY_FIELD)?;
     }
     // Half of a u32 and of what RocksDB takes as a value, so that the other fields fit beside it.
@@ -554,10 +552,10 @@ pub(super) fn index_digest(client: &ClientId, query_id: &str, buffer: &mut Vec<u
 /// length (u16); a client without subsystem has the byte 0 in place of its subsystem code, any other the byte 1
 /// before it. So no identifier can pose as the beginning of another, whatever characters it has.
 fn index_fields(key: &mut Vec<u8>, client: &ClientId, query_id: &str) {
-    key_field(key, &client.instance);
-    key_field(key, &client.member_class);
-    key_field(key, &client.member_code);
-    match &client.subsystem_code {
+    key_field(key, client.instance());
+    key_field(key, client.member_class());
+    key_field(key, client.member_code());
+    match client.subsystem_code() {
         None => key.push(0),
         Some(code) => {
             key.push(1);
@@ -607,12 +605,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn client(text: &str, subsystem: Option<&str>) -> ClientId {
-        ClientId {
-            instance: text.into(),
-            member_class: "GOV".into(),
-            member_code: "1".into(),
-            subsystem_code: subsystem.map(Into::into),
-        }
+        ClientId::from_parts([text, "GOV", "1"], subsystem)
     }
 
     fn record(query_id: &str, message: &[u8], with_options: bool) -> Record {

@@ -129,8 +129,8 @@ impl Snapshot {
             for service in description.services {
                 let id = ServiceId {
                     provider: client.id.clone(),
-                    service_code: service.code.clone(),
-                    service_version: service.version.clone(),
+                    service_code: service.code.as_str().into(),
+                    service_version: service.version.as_deref().map(Into::into),
                 };
                 services.push(id.clone());
                 let service = Service {

@@ -337,9 +337,7 @@ prop_compose! {
     fn client()(
         member in "[a-z]{1,3}", subsystem in proptest::option::of("[A-Za-z /%ä]{1,6}"),
     ) -> protocol_message::identifier::ClientId {
-        protocol_message::identifier::ClientId {
-            instance: "EE".into(), member_class: "GOV".into(), member_code: member, subsystem_code: subsystem,
-        }
+        protocol_message::identifier::ClientId::from_parts(["EE", "GOV", &member], subsystem.as_deref())
     }
 }
 

@@ -132,7 +132,7 @@ impl GlobalConf {
     /// Servers on which the member or subsystem is registered or which it owns, in the order of the file.
     pub fn servers_of<'a>(&'a self, client: &ClientId) -> impl Iterator<Item = &'a Server> + use<'a> {
         let servers = self
-            .instance_named(&client.instance)
+            .instance_named(client.instance())
             .map(|instance| instance.clients.servers_of(client));
         servers.into_iter().flatten()
     }
@@ -222,7 +222,7 @@ impl GlobalConf {
     /// registered on. Only the instance of the member itself is asked: no instance can vouch for another's.
     #[must_use]
     pub fn auth_cert_matches_member(&self, certificate: &Certificate, client: &ClientId) -> bool {
-        let Some(instance) = self.instance_named(&client.instance) else {
+        let Some(instance) = self.instance_named(client.instance()) else {
             return false;
         };
         let hashes = AuthCertHashes::new(certificate);
@@ -264,7 +264,7 @@ impl GlobalConf {
     /// Whether the member or subsystem is registered in its instance.
     #[must_use]
     pub fn is_member(&self, client: &ClientId) -> bool {
-        self.instance_named(&client.instance)
+        self.instance_named(client.instance())
             .is_some_and(|instance| instance.clients.name(client).is_some())
     }
 
@@ -282,7 +282,7 @@ impl GlobalConf {
     /// Full name of the member that the identifier is or belongs to.
     #[must_use]
     pub fn member_name(&self, client: &ClientId) -> Option<&str> {
-        self.instance_named(&client.instance)?
+        self.instance_named(client.instance())?
             .clients
             .name(&client.member())?
     }
@@ -290,8 +290,8 @@ impl GlobalConf {
     /// Full name of a subsystem, if it has one.
     #[must_use]
     pub fn subsystem_name(&self, subsystem: &ClientId) -> Option<&str> {
-        subsystem.subsystem_code.as_ref()?;
-        self.instance_named(&subsystem.instance)?
+        subsystem.subsystem_code()?;
+        self.instance_named(subsystem.instance())?
             .clients
             .name(subsystem)?
     }

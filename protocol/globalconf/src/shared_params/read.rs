@@ -76,8 +76,7 @@ impl Reader {
     }
 
     fn subsystem(&mut self, subsystem: &Element, member: &ClientId) -> Result<Subsystem, XmlError> {
-        let mut id = member.clone();
-        id.subsystem_code = Some(subsystem.required_text("subsystemCode")?);
+        let id = member.with_subsystem(&subsystem.required_text("subsystemCode")?);
         self.register(subsystem, &id)?;
         let name = match self.version >= Version::V5 {
             true => subsystem.optional_text("subsystemName")?,

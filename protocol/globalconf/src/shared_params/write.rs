@@ -158,15 +158,12 @@ impl ParamsWriter<'_> {
 
     fn member(&self, out: &mut Writer, member: &Member) {
         out.nested("member", &self.id_attribute(&member.id), |out| {
-            write_member_class(out, &member.id.member_class, &member.class_description);
-            out.text("memberCode", &member.id.member_code);
+            write_member_class(out, member.id.member_class(), &member.class_description);
+            out.text("memberCode", member.id.member_code());
             out.text("name", &member.name);
             for subsystem in &member.subsystems {
                 out.nested("subsystem", &self.id_attribute(&subsystem.id), |out| {
-                    out.text(
-                        "subsystemCode",
-                        subsystem.id.subsystem_code.as_deref().unwrap_or_default(),
-                    );
+                    out.text("subsystemCode", subsystem.id.subsystem_code().unwrap_or_default());
                     if self.version >= Version::V5 {
                         out.optional_text("subsystemName", subsystem.name.as_deref());
                     }
@@ -215,7 +212,7 @@ impl ParamsWriter<'_> {
         server
             .clients
             .iter()
-            .filter(move |client| !hide_subsystems || client.subsystem_code.is_none())
+            .filter(move |client| !hide_subsystems || client.subsystem_code().is_none())
     }
 }
 

@@ -9,11 +9,11 @@ pub(crate) fn client_id(element: &Element) -> Result<ClientId, XmlError> {
     let part = |name| Ok::<_, XmlError>(element.optional_in(Space::Identifiers, name)?.map(Element::text));
     let mandatory = |name| part(name)?.ok_or_else(|| element.lacks(name));
     let (instance, class) = (mandatory("xRoadInstance")?, mandatory("memberClass")?);
-    let mut id = ClientId::for_member(instance, class, mandatory("memberCode")?);
-    id.subsystem_code = part("subsystemCode")?.map(str::to_owned);
-    match (object_type(element)?, &id.subsystem_code) {
-        ("MEMBER", None) | ("SUBSYSTEM", Some(_)) => Ok(id),
-        _ => Err(XmlError::BadIdentifier(element.name().to_owned())),
+    let member = [instance, class, mandatory("memberCode")?];
+    let id = ClientId::from_parts(member, part("subsystemCode")?);
+    match object_type(element)? == id.object_type() {
+        true => Ok(id),
+        false => Err(XmlError::BadIdentifier(element.name().to_owned())),
     }
 }
 
@@ -26,9 +26,9 @@ fn object_type(element: &Element) -> Result<&str, XmlError> {
 pub(crate) fn write_client_id(out: &mut Writer, name: &str, id: &ClientId) {
     let object_type = id.object_type();
     out.nested(name, &format!(" ns2:objectType=\"{object_type}\""), |out| {
-        out.text("ns2:xRoadInstance", &id.instance);
-        out.text("ns2:memberClass", &id.member_class);
-        out.text("ns2:memberCode", &id.member_code);
-        out.optional_text("ns2:subsystemCode", id.subsystem_code.as_deref());
+        out.text("ns2:xRoadInstance", id.instance());
+        out.text("ns2:memberClass", id.member_class());
+        out.text("ns2:memberCode", id.member_code());
+        out.optional_text("ns2:subsystemCode", id.subsystem_code());
     });
 }

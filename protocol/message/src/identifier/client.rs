@@ -1,47 +1,74 @@
 //! Security server clients: members and their subsystems.
 
-use super::{IdentifierError, components, decoded, join_encoded, non_empty, plain, typed, write_plain};
+use super::{
+    IdentifierError, Reading, components, decoded, encode_into, join_encoded, non_empty, plain, typed,
+    write_plain,
+};
+use std::borrow::Cow;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
 /// A member, or one of its subsystems.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+///
+/// Identifiers go from snapshots into messages, look-ups and records with every exchange. So all components stand in one
+/// shared text, and neither a clone nor the member of a subsystem copies any of it.
+#[derive(Clone)]
 pub struct ClientId {
-    /// Instance identifier, e.g. `EE`.
-    pub instance: String,
-    /// Member class, e.g. `GOV`.
-    pub member_class: String,
-    /// Member code, unique within the class.
-    pub member_code: String,
-    /// Subsystem code; none for the member itself.
-    pub subsystem_code: Option<String>,
+    /// Components joined by `/`, nothing escaped. What follows the member code may belong to a subsystem of this member.
+    text: Arc<str>,
+    /// Where instance, member class and member code end in `text`.
+    ends: [usize; 3],
+    /// Whether the rest of `text` is the subsystem code of this client.
+    has_subsystem: bool,
 }
 
 impl ClientId {
     /// A member without a subsystem. Components are taken as they are.
     pub fn for_member(
-        instance: impl Into<String>,
-        member_class: impl Into<String>,
-        member_code: impl Into<String>,
+        instance: impl AsRef<str>,
+        member_class: impl AsRef<str>,
+        member_code: impl AsRef<str>,
     ) -> Self {
-        Self {
-            instance: instance.into(),
-            member_class: member_class.into(),
-            member_code: member_code.into(),
-            subsystem_code: None,
-        }
+        let member = [instance.as_ref(), member_class.as_ref(), member_code.as_ref()];
+        Self::from_parts(member, None)
     }
 
     /// A subsystem of a member. Components are taken as they are.
     pub fn subsystem(
-        instance: impl Into<String>,
-        member_class: impl Into<String>,
-        member_code: impl Into<String>,
-        subsystem_code: impl Into<String>,
+        instance: impl AsRef<str>,
+        member_class: impl AsRef<str>,
+        member_code: impl AsRef<str>,
+        subsystem_code: impl AsRef<str>,
     ) -> Self {
+        let member = [instance.as_ref(), member_class.as_ref(), member_code.as_ref()];
+        Self::from_parts(member, Some(subsystem_code.as_ref()))
+    }
+
+    /// A member by instance, class and code, or a subsystem of it. Components are taken as they are.
+    #[must_use]
+    pub fn from_parts(member: [&str; 3], subsystem_code: Option<&str>) -> Self {
+        let [instance, member_class, member_code] = member;
+        let text = match subsystem_code {
+            Some(code) => [instance, member_class, member_code, code].join("/"),
+            None => member.join("/"),
+        };
+        Self::over(Arc::from(text), member, subsystem_code.is_some())
+    }
+
+    /// A client over the text that its components are, joined by `/`.
+    fn over(text: Arc<str>, member: [&str; 3], has_subsystem: bool) -> Self {
+        let [instance, member_class, member_code] = member.map(str::len);
+        let class_end = instance.saturating_add(1).saturating_add(member_class);
         Self {
-            subsystem_code: Some(subsystem_code.into()),
-            ..Self::for_member(instance, member_class, member_code)
+            text,
+            ends: [
+                instance,
+                class_end,
+                class_end.saturating_add(1).saturating_add(member_code),
+            ],
+            has_subsystem,
         }
     }
 
@@ -49,37 +76,69 @@ impl ClientId {
     ///
     /// # Errors
     /// When a component is empty.
-    pub fn new(
-        instance: String,
-        member_class: String,
-        member_code: String,
-        subsystem_code: Option<String>,
-    ) -> Result<Self, IdentifierError> {
-        Ok(Self {
-            instance: non_empty("instance", instance)?,
-            member_class: non_empty("member class", member_class)?,
-            member_code: non_empty("member code", member_code)?,
-            subsystem_code: subsystem_code
-                .map(|code| non_empty("subsystem code", code))
-                .transpose()?,
-        })
+    pub fn new(member: [&str; 3], subsystem_code: Option<&str>) -> Result<Self, IdentifierError> {
+        let [instance, member_class, member_code] = member;
+        non_empty("instance", instance)?;
+        non_empty("member class", member_class)?;
+        non_empty("member code", member_code)?;
+        if let Some(code) = subsystem_code {
+            non_empty("subsystem code", code)?;
+        }
+        Ok(Self::from_parts(member, subsystem_code))
+    }
+
+    /// Instance identifier, e.g. `EE`.
+    #[must_use]
+    pub fn instance(&self) -> &str {
+        let [end, ..] = self.ends;
+        self.text.get(..end).unwrap_or_default()
+    }
+
+    /// Member class, e.g. `GOV`.
+    #[must_use]
+    pub fn member_class(&self) -> &str {
+        let [start, end, _] = self.ends;
+        self.text.get(start + 1..end).unwrap_or_default()
+    }
+
+    /// Member code, unique within the class.
+    #[must_use]
+    pub fn member_code(&self) -> &str {
+        let [_, start, end] = self.ends;
+        self.text.get(start + 1..end).unwrap_or_default()
+    }
+
+    /// Subsystem code; none for the member itself.
+    #[must_use]
+    pub fn subsystem_code(&self) -> Option<&str> {
+        let [.., start] = self.ends;
+        self.text.get(start + 1..).filter(|_| self.has_subsystem)
     }
 
     /// The member that this client is or belongs to.
     #[must_use]
     pub fn member(&self) -> Self {
         Self {
-            subsystem_code: None,
+            has_subsystem: false,
             ..self.clone()
         }
+    }
+
+    /// A subsystem of the same member.
+    #[must_use]
+    pub fn with_subsystem(&self, code: &str) -> Self {
+        Self::subsystem(self.instance(), self.member_class(), self.member_code(), code)
     }
 
     /// Whether both belong to the same member.
     #[must_use]
     pub fn same_member(&self, other: &Self) -> bool {
-        self.instance == other.instance
-            && self.member_class == other.member_class
-            && self.member_code == other.member_code
+        self.ends == other.ends && self.member_text() == other.member_text()
+    }
+
+    fn member_text(&self) -> &str {
+        let [.., end] = self.ends;
+        self.text.get(..end).unwrap_or_default()
     }
 
     /// Reads the encoded form of `X-Road-Client`: three or four percent-encoded components (wire.md 1.4).
@@ -87,13 +146,18 @@ impl ClientId {
     /// # Errors
     /// When the count or a component is wrong.
     pub fn parse_encoded(text: &str) -> Result<Self, IdentifierError> {
-        Self::from_components(&components("client identifier", "3 or 4", 3..=4, text)?, decoded)
+        Self::read(text, decoded)
     }
 
     /// Writes the encoded form.
     #[must_use]
     pub fn to_encoded(&self) -> String {
         join_encoded(self.parts())
+    }
+
+    /// Appends the encoded form.
+    pub fn encode_into(&self, out: &mut String) {
+        encode_into(self.parts(), out);
     }
 
     /// The form that the texts of faults use, `SUBSYSTEM:EE/GOV/1/s` or `MEMBER:EE/GOV/1`.
@@ -105,34 +169,67 @@ impl ClientId {
     /// What this names, in the words of identifiers in XML and JSON: `SUBSYSTEM` or `MEMBER`.
     #[must_use]
     pub const fn object_type(&self) -> &'static str {
-        if self.subsystem_code.is_some() {
-            "SUBSYSTEM"
-        } else {
-            "MEMBER"
-        }
+        if self.has_subsystem { "SUBSYSTEM" } else { "MEMBER" }
     }
 
     pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
-        [&self.instance, &self.member_class, &self.member_code]
+        [self.instance(), self.member_class(), self.member_code()]
             .into_iter()
-            .map(String::as_str)
-            .chain(self.subsystem_code.as_deref())
+            .chain(self.subsystem_code())
     }
 
-    fn from_components(
-        parts: &[&str],
-        read: fn(&'static str, &str) -> Result<String, IdentifierError>,
-    ) -> Result<Self, IdentifierError> {
-        let part = |index: usize| parts.get(index).copied().unwrap_or_default();
-        Ok(Self {
-            instance: read("instance", part(0))?,
-            member_class: read("member class", part(1))?,
-            member_code: read("member code", part(2))?,
-            subsystem_code: parts
-                .get(3)
-                .map(|code| read("subsystem code", code))
-                .transpose()?,
+    fn read(text: &str, read: Reading) -> Result<Self, IdentifierError> {
+        let mut parts = components("client identifier", "3 or 4", 3..=4, text)?;
+        let mut next = |component| read(component, parts.next().unwrap_or_default());
+        let member = [next("instance")?, next("member class")?, next("member code")?];
+        let subsystem = parts
+            .next()
+            .map(|code| read("subsystem code", code))
+            .transpose()?;
+        let escaped = member
+            .iter()
+            .chain(&subsystem)
+            .any(|part| matches!(part, Cow::Owned(_)));
+        let member = member.each_ref().map(|part| &**part);
+        Ok(if escaped {
+            Self::from_parts(member, subsystem.as_deref())
+        } else {
+            // What has no escapes is the text already.
+            Self::over(Arc::from(text), member, subsystem.is_some())
         })
+    }
+}
+
+impl PartialEq for ClientId {
+    fn eq(&self, other: &Self) -> bool {
+        self.same_member(other) && self.subsystem_code() == other.subsystem_code()
+    }
+}
+
+impl Eq for ClientId {}
+
+impl Hash for ClientId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.member_text().hash(state);
+        self.subsystem_code().hash(state);
+    }
+}
+
+impl Ord for ClientId {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.parts().cmp(other.parts())
+    }
+}
+
+impl PartialOrd for ClientId {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for ClientId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ClientId({self})")
     }
 }
 
@@ -146,7 +243,7 @@ impl FromStr for ClientId {
     type Err = IdentifierError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::from_components(&components("client identifier", "3 or 4", 3..=4, text)?, plain)
+        Self::read(text, plain)
     }
 }
 

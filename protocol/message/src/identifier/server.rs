@@ -1,6 +1,9 @@
 //! Security servers, global groups and represented parties.
 
-use super::{ClientId, IdentifierError, components, decoded, join_encoded, plain, typed, write_plain};
+use super::{
+    ClientId, IdentifierError, Reading, components, decoded, join_encoded, plain, typed, write_plain,
+};
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -70,17 +73,14 @@ impl SecurityServerId {
         .map(String::as_str)
     }
 
-    fn read(
-        text: &str,
-        read: fn(&'static str, &str) -> Result<String, IdentifierError>,
-    ) -> Result<Self, IdentifierError> {
-        let parts = components("security server identifier", "4", 4..=4, text)?;
-        let part = |index: usize| parts.get(index).copied().unwrap_or_default();
+    fn read(text: &str, read: Reading) -> Result<Self, IdentifierError> {
+        let mut parts = components("security server identifier", "4", 4..=4, text)?;
+        let mut next = |component| read(component, parts.next().unwrap_or_default());
         Ok(Self {
-            instance: read("instance", part(0))?,
-            member_class: read("member class", part(1))?,
-            member_code: read("member code", part(2))?,
-            server_code: read("server code", part(3))?,
+            instance: next("instance")?.into_owned(),
+            member_class: next("member class")?.into_owned(),
+            member_code: next("member code")?.into_owned(),
+            server_code: next("server code")?.into_owned(),
         })
     }
 }
@@ -118,11 +118,11 @@ impl FromStr for GlobalGroupId {
     type Err = IdentifierError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = components("global group identifier", "2", 2..=2, text)?;
-        let part = |index: usize| parts.get(index).copied().unwrap_or_default();
+        let mut parts = components("global group identifier", "2", 2..=2, text)?;
+        let mut next = |component| plain(component, parts.next().unwrap_or_default());
         Ok(Self {
-            instance: plain("instance", part(0))?,
-            group_code: plain("group code", part(1))?,
+            instance: next("instance")?.into_owned(),
+            group_code: next("group code")?.into_owned(),
         })
     }
 }
@@ -159,22 +159,14 @@ impl RepresentedParty {
             .chain(std::iter::once(self.code.as_str()))
     }
 
-    fn read(
-        text: &str,
-        read: fn(&'static str, &str) -> Result<String, IdentifierError>,
-    ) -> Result<Self, IdentifierError> {
-        let parts = components("represented party", "1 or 2", 1..=2, text)?;
-        match *parts.as_slice() {
-            [class, code] => Ok(Self {
-                class: Some(read("party class", class)?),
-                code: read("party code", code)?,
-            }),
-            [code] => Ok(Self {
-                class: None,
-                code: read("party code", code)?,
-            }),
-            _ => Err(IdentifierError::Empty("party code")),
-        }
+    fn read(text: &str, read: Reading) -> Result<Self, IdentifierError> {
+        let mut parts = components("represented party", "1 or 2", 1..=2, text)?;
+        let (first, second) = (parts.next().unwrap_or_default(), parts.next());
+        let class = second.map(|_| read("party class", first)).transpose()?;
+        Ok(Self {
+            class: class.map(Cow::into_owned),
+            code: read("party code", second.unwrap_or(first))?.into_owned(),
+        })
     }
 }
 

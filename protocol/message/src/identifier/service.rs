@@ -1,20 +1,22 @@
 //! Services of a provider.
 
 use super::{
-    ClientId, IdentifierError, components, decoded, join_encoded, non_empty, plain, typed, write_plain,
+    ClientId, IdentifierError, check_count, components, decoded, encode_into, join_encoded, non_empty, plain,
+    typed, write_plain,
 };
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-/// A service of a provider, in one of its versions.
+/// A service of a provider, in one of its versions. Cheap to clone, as [`ClientId`] is.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceId {
     /// The client that offers the service.
     pub provider: ClientId,
     /// Service code; access rights are granted by code, not by version (wire.md 6.2).
-    pub service_code: String,
+    pub service_code: Arc<str>,
     /// Version; REST services have none.
-    pub service_version: Option<String>,
+    pub service_version: Option<Arc<str>>,
 }
 
 const KIND: &str = "service identifier";
@@ -26,15 +28,16 @@ impl ServiceId {
     /// When the code or the version is empty.
     pub fn new(
         provider: ClientId,
-        service_code: String,
-        service_version: Option<String>,
+        service_code: impl Into<Arc<str>>,
+        service_version: Option<&str>,
     ) -> Result<Self, IdentifierError> {
         Ok(Self {
             provider,
-            service_code: non_empty("service code", service_code)?,
+            service_code: non_empty("service code", service_code.into())?,
             service_version: service_version
-                .map(|v| non_empty("service version", v))
-                .transpose()?,
+                .map(|version| non_empty("service version", version))
+                .transpose()?
+                .map(Arc::from),
         })
     }
 
@@ -44,16 +47,11 @@ impl ServiceId {
     /// # Errors
     /// When the count or a component is wrong.
     pub fn parse_encoded(text: &str) -> Result<Self, IdentifierError> {
-        let parts = components(KIND, "5", 5..=5, text)?;
-        let part = |index: usize| parts.get(index).copied().unwrap_or_default();
+        check_count(KIND, "5", 5..=5, text)?;
+        let (provider, code) = text.rsplit_once('/').unwrap_or_default();
         Ok(Self {
-            provider: ClientId {
-                instance: decoded("instance", part(0))?,
-                member_class: decoded("member class", part(1))?,
-                member_code: decoded("member code", part(2))?,
-                subsystem_code: Some(decoded("subsystem code", part(3))?),
-            },
-            service_code: decoded("service code", part(4))?,
+            provider: ClientId::parse_encoded(provider)?,
+            service_code: decoded("service code", code)?.into(),
             service_version: None,
         })
     }
@@ -62,6 +60,11 @@ impl ServiceId {
     #[must_use]
     pub fn to_encoded(&self) -> String {
         join_encoded(self.parts())
+    }
+
+    /// Appends the encoded form.
+    pub fn encode_into(&self, out: &mut String) {
+        encode_into(self.parts(), out);
     }
 
     /// The form that the texts of faults use, `SERVICE:EE/GOV/1/s/code`.
@@ -73,7 +76,7 @@ impl ServiceId {
     pub(super) fn parts(&self) -> impl Iterator<Item = &str> {
         self.provider
             .parts()
-            .chain(std::iter::once(self.service_code.as_str()))
+            .chain(std::iter::once(&*self.service_code))
             .chain(self.service_version.as_deref())
     }
 }
@@ -82,9 +85,9 @@ impl ServiceId {
 /// versioned service of a member without subsystem keeps an empty subsystem component.
 impl fmt::Display for ServiceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let member_with_version = self.provider.subsystem_code.is_none() && self.service_version.is_some();
+        let member_with_version = self.provider.subsystem_code().is_none() && self.service_version.is_some();
         let gap = member_with_version.then_some("");
-        let code = std::iter::once(self.service_code.as_str()).chain(self.service_version.as_deref());
+        let code = std::iter::once(&*self.service_code).chain(self.service_version.as_deref());
         write_plain(f, self.provider.parts().chain(gap).chain(code))
     }
 }
@@ -93,7 +96,7 @@ impl FromStr for ServiceId {
     type Err = IdentifierError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let parts = components(KIND, "4 to 6", 4..=6, text)?;
+        let parts: Vec<&str> = components(KIND, "4 to 6", 4..=6, text)?.collect();
         let (subsystem, code, version) = match *parts.as_slice() {
             [_, _, _, code] => (None, code, None),
             [_, _, _, subsystem, code] => (Some(subsystem), code, None),
@@ -103,15 +106,20 @@ impl FromStr for ServiceId {
             _ => return Err(IdentifierError::Empty(KIND)),
         };
         let part = |index: usize| parts.get(index).copied().unwrap_or_default();
+        let member = [
+            plain("instance", part(0))?,
+            plain("member class", part(1))?,
+            plain("member code", part(2))?,
+        ];
+        let subsystem = subsystem.map(|code| plain("subsystem code", code)).transpose()?;
+        let member = member.each_ref().map(|part| &**part);
         Ok(Self {
-            provider: ClientId {
-                instance: plain("instance", part(0))?,
-                member_class: plain("member class", part(1))?,
-                member_code: plain("member code", part(2))?,
-                subsystem_code: subsystem.map(|s| plain("subsystem code", s)).transpose()?,
-            },
-            service_code: plain("service code", code)?,
-            service_version: version.map(|v| plain("service version", v)).transpose()?,
+            provider: ClientId::from_parts(member, subsystem.as_deref()),
+            service_code: plain("service code", code)?.into(),
+            service_version: version
+                .map(|version| plain("service version", version))
+                .transpose()?
+                .map(Arc::from),
         })
     }
 }
@@ -135,8 +143,8 @@ mod tests {
         let member = ClientId::for_member("EE", "GOV", "1");
         let subsystem = ClientId::subsystem("EE", "GOV", "1", "s");
         for provider in [member, subsystem] {
-            for version in [None, Some("v1".to_owned())] {
-                let service = ServiceId::new(provider.clone(), "code".into(), version).unwrap();
+            for version in [None, Some("v1")] {
+                let service = ServiceId::new(provider.clone(), "code", version).unwrap();
                 assert_eq!(
                     service.to_string().parse::<ServiceId>().unwrap(),
                     service,

@@ -135,10 +135,10 @@ fn client_into(client: &ListedClient<'_>, out: &mut String) {
         "    <ns2:member>\n        <ns2:id ns1:objectType=\"{object_type}\">\n"
     ));
     let id = client.id;
-    line(3, "ns1:xRoadInstance", &id.instance, out);
-    line(3, "ns1:memberClass", &id.member_class, out);
-    line(3, "ns1:memberCode", &id.member_code, out);
-    if let Some(code) = &id.subsystem_code {
+    line(3, "ns1:xRoadInstance", id.instance(), out);
+    line(3, "ns1:memberClass", id.member_class(), out);
+    line(3, "ns1:memberCode", id.member_code(), out);
+    if let Some(code) = id.subsystem_code() {
         line(3, "ns1:subsystemCode", code, out);
     }
     out.push_str("        </ns2:id>\n");
@@ -182,11 +182,11 @@ impl<'a> From<ListedClient<'a>> for Member<'a> {
         let id = client.id;
         Self {
             id: Id {
-                member_class: &id.member_class,
-                member_code: &id.member_code,
-                subsystem_code: id.subsystem_code.as_deref(),
+                member_class: id.member_class(),
+                member_code: id.member_code(),
+                subsystem_code: id.subsystem_code(),
                 object_type: client.id.object_type(),
-                xroad_instance: &id.instance,
+                xroad_instance: id.instance(),
             },
             name: client.name,
             subsystem_name: client.subsystem_name,
@@ -219,7 +219,7 @@ mod tests {
         ids.iter().map(|id| ListedClient {
             id,
             name: "One <\"Ltd\"> Õ",
-            subsystem_name: id.subsystem_code.as_deref(),
+            subsystem_name: id.subsystem_code(),
         })
     }
 

@@ -54,8 +54,8 @@ pub fn to_json(services: &[RestService<'_>]) -> Result<String, serde_json::Error
     let service = services.iter().map(|service| {
         let provider = &service.id.provider;
         Details {
-            member_class: &provider.member_class,
-            member_code: &provider.member_code,
+            member_class: provider.member_class(),
+            member_code: provider.member_code(),
             object_type: "SERVICE",
             service_code: &service.id.service_code,
             service_type: if service.has_description {
@@ -63,8 +63,8 @@ pub fn to_json(services: &[RestService<'_>]) -> Result<String, serde_json::Error
             } else {
                 "REST"
             },
-            subsystem_code: provider.subsystem_code.as_deref(),
-            xroad_instance: &provider.instance,
+            subsystem_code: provider.subsystem_code(),
+            xroad_instance: provider.instance(),
             endpoint_list: &service.endpoints,
         }
     });

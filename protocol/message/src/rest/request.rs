@@ -1,9 +1,12 @@
 //! The request part (wire.md 1.4).
 
-use super::header::{self, Header};
+use super::header::Header;
+use super::lines::{Lines, LinesWriter};
 use super::{RestError, is_skipped_header, request_hash};
 use crate::identifier::percent::decode_segment;
 use crate::identifier::{ClientId, IdentifierError, RepresentedParty, SecurityServerId, ServiceId};
+use bytes::Bytes;
+use std::ops::Range;
 use std::str::FromStr;
 
 pub(super) const CLIENT: &str = "x-road-client";
@@ -76,20 +79,19 @@ impl FromStr for Method {
 }
 
 /// A request: verb, path and headers, with everything that the exchange needs from them.
+///
+/// Cloning it copies none of its text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RequestPart {
     method: Method,
-    path: String,
+    lines: Lines,
+    target: Range<usize>,
+    path_length: usize,
     service_path_start: usize,
-    query: Option<String>,
-    headers: Vec<Header>,
     client: ClientId,
     service: ServiceId,
-    message_id: String,
-    request_id: Option<String>,
     security_server: Option<SecurityServerId>,
     represented_party: Option<RepresentedParty>,
-    bytes: Vec<u8>,
 }
 
 impl RequestPart {
@@ -114,17 +116,18 @@ impl RequestPart {
         N: AsRef<str> + 'a,
         V: AsRef<[u8]> + 'a,
     {
+        let mut lines = LinesWriter::new();
+        lines.line(method);
+        let target = lines.line(raw_target);
         let kept = headers.into_iter().filter(|(name, _)| travels(name.as_ref()));
-        let mut headers =
-            header::collect(kept.map(|(name, value)| Header::from_http(name.as_ref(), value.as_ref())))?;
-        headers.push(Header::new(REQUEST_ID, new_request_id));
-        if header::last(&headers, MESSAGE_ID).is_none() {
-            headers.push(Header::new(
-                MESSAGE_ID,
-                format!("{own_instance}-{fresh_message_id}"),
-            ));
+        lines.http_headers(kept)?;
+        lines.header(REQUEST_ID, |out| out.push_str(new_request_id));
+        if !lines.contains(MESSAGE_ID) {
+            lines.header(MESSAGE_ID, |out| {
+                out.extend([own_instance, "-", fresh_message_id]);
+            });
         }
-        Self::assemble(method.parse()?, raw_target, headers, None)
+        Self::assemble(method.parse()?, lines.finish(), target)
     }
 
     /// Reads a received part. Its bytes are kept: signatures are verified over them.
@@ -132,62 +135,61 @@ impl RequestPart {
     /// # Errors
     /// When the part is malformed or holds a header that must not travel.
     pub fn parse(part: &[u8]) -> Result<Self, RestError> {
-        let mut lines = header::lines(part)?;
-        let method = lines.next().ok_or(RestError::MissingLine("the verb"))?.parse()?;
-        let target = lines.next().ok_or(RestError::MissingLine("the path"))?;
-        let headers = header::collect(lines.map(Header::from_line))?;
-        Self::assemble(method, target, headers, Some(part))
+        Self::read(Bytes::copy_from_slice(part))
     }
 
-    fn assemble(
-        method: Method,
-        target: &str,
-        headers: Vec<Header>,
-        received: Option<&[u8]>,
-    ) -> Result<Self, RestError> {
-        let target = Target::parse(target)?;
-        let client = header::last(&headers, CLIENT).ok_or(RestError::MissingClient)?;
-        let message_id = header::last(&headers, MESSAGE_ID).filter(|id| !id.is_empty());
-        let optional = |name| header::last(&headers, name);
-        let mut part = Self {
-            client: ClientId::parse_encoded(client)?,
-            service: target.service,
-            message_id: message_id.ok_or(RestError::MissingMessageId)?.to_owned(),
-            request_id: request_id_of(&headers),
-            security_server: optional(SECURITY_SERVER)
-                .map(SecurityServerId::parse_encoded)
-                .transpose()?,
-            represented_party: optional(REPRESENTED_PARTY)
-                .map(RepresentedParty::parse_encoded)
-                .transpose()?,
+    /// As [`Self::parse`], of bytes that are shared.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn read(part: Bytes) -> Result<Self, RestError> {
+        let (lines, method, target) = Lines::read(part, ["the verb", "the path"], Method::from_str)?;
+        Self::assemble(method, lines, target)
+    }
+
+    fn assemble(method: Method, lines: Lines, target: Range<usize>) -> Result<Self, RestError> {
+        let Target {
+            path_length,
+            service,
+            service_path_start,
+        } = Target::parse(lines.piece(target.clone()))?;
+        let client = lines.last(CLIENT).ok_or(RestError::MissingClient)?;
+        let message_id = lines.last(MESSAGE_ID).filter(|id| !id.is_empty());
+        let client = ClientId::parse_encoded(client)?;
+        message_id.ok_or(RestError::MissingMessageId)?;
+        let security_server = lines.last(SECURITY_SERVER).map(SecurityServerId::parse_encoded);
+        let represented_party = lines.last(REPRESENTED_PARTY).map(RepresentedParty::parse_encoded);
+        Ok(Self {
             method,
-            path: target.path,
-            service_path_start: target.service_path_start,
-            query: target.query,
-            headers,
-            bytes: received.unwrap_or_default().to_vec(),
-        };
-        if received.is_none() {
-            part.bytes = part.canonical_bytes();
-        }
-        Ok(part)
+            security_server: security_server.transpose()?,
+            represented_party: represented_party.transpose()?,
+            lines,
+            target,
+            path_length,
+            service_path_start,
+            client,
+            service,
+        })
     }
 
     /// The bytes of the part: as received, or canonical when made from an information system's request.
     #[must_use]
-    pub fn to_bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn to_bytes(&self) -> &Bytes {
+        self.lines.bytes()
     }
 
     /// The part written anew. The request hash is computed over these bytes, not over the received ones: for a part
     /// that a reference server wrote they are the same, for another one a reference server re-serialises (wire.md 1.4).
     #[must_use]
-    pub fn canonical_bytes(&self) -> Vec<u8> {
-        let mut out = self.first_lines(&self.path, self.query.as_deref());
-        for header in &self.headers {
+    pub fn canonical_bytes(&self) -> Bytes {
+        if self.lines.is_canonical() {
+            return self.lines.bytes().clone();
+        }
+        let mut out = self.first_lines(self.path(), self.query());
+        for header in self.headers() {
             header.write_to(&mut out);
         }
-        out
+        out.into()
     }
 
     /// The request hash that the response to this request carries; `body_digest` is the SHA-512 of the body, if the
@@ -201,16 +203,17 @@ impl RequestPart {
     /// (wire.md 4.3).
     #[must_use]
     pub fn filtered(&self) -> Vec<u8> {
-        let path = self.path.get(..self.service_path_start).unwrap_or(&self.path);
+        let path = self.path();
+        let path = path.get(..self.service_path_start).unwrap_or(path);
         let mut out = self.first_lines(path, None);
-        for header in self.headers.iter().filter(|header| header.is_x_road()) {
+        for header in self.headers().filter(Header::is_x_road) {
             header.write_to(&mut out);
         }
         out
     }
 
     fn first_lines(&self, path: &str, query: Option<&str>) -> Vec<u8> {
-        let mut out = Vec::with_capacity(self.path.len() + 64 * self.headers.len() + 64);
+        let mut out = Vec::with_capacity(self.lines.bytes().len() + 64);
         let (mark, query) = query.map_or(("", ""), |query| ("?", query));
         for piece in [self.method.as_str(), "\r\n", path, mark, query, "\r\n"] {
             out.extend_from_slice(piece.as_bytes());
@@ -224,34 +227,42 @@ impl RequestPart {
         self.method
     }
 
+    fn target(&self) -> &str {
+        self.lines.piece(self.target.clone())
+    }
+
     /// The whole raw path, `/r1/...`, without the query.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        self.target().get(..self.path_length).unwrap_or_default()
     }
 
     /// The raw path behind the service code: empty, or starting with `/`.
     #[must_use]
     pub fn service_path(&self) -> &str {
-        self.path.get(self.service_path_start..).unwrap_or_default()
+        self.path().get(self.service_path_start..).unwrap_or_default()
     }
 
     /// The raw query without `?`.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        self.query.as_deref()
+        self.target().get(self.path_length + 1..)
     }
 
     /// All headers of the part in order.
-    #[must_use]
-    pub fn headers(&self) -> &[Header] {
-        &self.headers
+    pub fn headers(&self) -> impl DoubleEndedIterator<Item = Header<'_>> {
+        self.lines.headers()
+    }
+
+    /// All headers as an HTTP message has them, names and values ([`super::to_http_value`]) shared with the part.
+    pub fn http_headers(&self) -> impl Iterator<Item = (Bytes, Bytes)> {
+        self.lines.http_headers()
     }
 
     /// The last value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        header::last(&self.headers, name)
+        self.lines.last(name)
     }
 
     /// Who asks.
@@ -269,13 +280,16 @@ impl RequestPart {
     /// `X-Road-Id`.
     #[must_use]
     pub fn message_id(&self) -> &str {
-        &self.message_id
+        self.lines.last(MESSAGE_ID).unwrap_or_default()
     }
 
-    /// `x-road-request-id` of the part, exactly so spelled (wire.md 1.4).
+    /// `x-road-request-id` of the part: unlike other headers it is looked for in lower case only (wire.md 1.4).
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
+        let mut headers = self.headers().rev();
+        headers
+            .find(|header| header.name == REQUEST_ID)
+            .map(|header| header.value)
     }
 
     /// `X-Road-Security-Server`: the only server that shall serve the request.
@@ -310,19 +324,9 @@ fn travels(name: &str) -> bool {
         && !name.eq_ignore_ascii_case(REQUEST_HASH)
 }
 
-/// Unlike other headers this one is looked for in lower case only (wire.md 1.4).
-fn request_id_of(headers: &[Header]) -> Option<String> {
-    headers
-        .iter()
-        .rev()
-        .find(|header| header.name == REQUEST_ID)
-        .map(|header| header.value.clone())
-}
-
 /// The request line's second half, taken apart.
 struct Target {
-    path: String,
-    query: Option<String>,
+    path_length: usize,
     service: ServiceId,
     service_path_start: usize,
 }
@@ -332,48 +336,33 @@ impl Target {
         if !target.starts_with('/') || target.starts_with("//") || !target.chars().all(is_uri_char) {
             return Err(RestError::InvalidPath);
         }
-        let (path, query) = match target.split_once('?') {
-            Some((path, query)) => (path, Some(query.to_owned())),
-            None => (target, None),
-        };
-        let segments: Vec<&str> = path.splitn(8, '/').collect();
-        let [
-            _,
-            version,
-            instance,
-            class,
-            member,
-            subsystem,
-            code,
-            ref rest @ ..,
-        ] = *segments.as_slice()
-        else {
-            return Err(RestError::InvalidPath);
-        };
+        let (path, _query) = target.split_once('?').unwrap_or((target, ""));
+        let mut segments = path.splitn(8, '/').skip(1);
+        let mut next = || segments.next().ok_or(RestError::InvalidPath);
+        let version = next()?;
+        let service = [next()?, next()?, next()?, next()?, next()?];
         check_version(version)?;
-        let service_path_length = rest.first().map_or(0, |rest| rest.len().saturating_add(1));
+        let service_path_length = segments.next().map_or(0, |rest| rest.len().saturating_add(1));
         Ok(Self {
-            service: service_id([instance, class, member, subsystem, code])?,
+            service: service_id(service)?,
             service_path_start: path.len().saturating_sub(service_path_length),
-            path: path.to_owned(),
-            query,
+            path_length: path.len(),
         })
     }
 }
 
 fn service_id(segments: [&str; 5]) -> Result<ServiceId, IdentifierError> {
-    let [instance, class, member, subsystem, code] = segments;
-    let decode = |component: &'static str, segment: &str| {
-        decode_segment(segment)
-            .map(std::borrow::Cow::into_owned)
-            .map_err(|source| IdentifierError::Percent { component, source })
+    let decode = |component: &'static str, segment| {
+        decode_segment(segment).map_err(|source| IdentifierError::Percent { component, source })
     };
-    let provider = ClientId::new(
+    let [instance, class, member, subsystem, code] = segments;
+    let member = [
         decode("instance", instance)?,
         decode("member class", class)?,
         decode("member code", member)?,
-        Some(decode("subsystem code", subsystem)?),
-    )?;
+    ];
+    let subsystem = decode("subsystem code", subsystem)?;
+    let provider = ClientId::new(member.each_ref().map(|part| &**part), Some(&subsystem))?;
     ServiceId::new(provider, decode("service code", code)?, None)
 }
 
@@ -433,7 +422,7 @@ mod tests {
         assert_eq!(std::str::from_utf8(part.to_bytes()).unwrap(), expected);
         assert_eq!(part.service_path(), "/path%3B/x");
         assert_eq!(part.query(), Some("q=1&r=%20"));
-        assert_eq!(part.service().provider.subsystem_code.as_deref(), Some("s/ub"));
+        assert_eq!(part.service().provider.subsystem_code(), Some("s/ub"));
         assert_eq!(part.message_id(), "EE-uuid4");
         assert_eq!(part.request_id(), Some("request-uuid"));
         assert_eq!(part.header("accept"), Some("b"), "the last wins");
@@ -513,9 +502,9 @@ mod tests {
     fn hashes_what_a_reference_server_would_re_serialise() {
         let received = b"GET\n/r1/EE/GOV/1/s/c\nX-Road-Client:EE/GOV/2\nX-Road-Id:1\n";
         let part = RequestPart::parse(received).unwrap();
-        assert_eq!(part.to_bytes(), received);
+        assert_eq!(part.to_bytes(), &received[..]);
         let canonical = b"GET\r\n/r1/EE/GOV/1/s/c\r\nX-Road-Client:EE/GOV/2\r\nX-Road-Id:1\r\n";
-        assert_eq!(part.canonical_bytes(), canonical);
+        assert_eq!(part.canonical_bytes(), &canonical[..]);
         assert_eq!(part.request_hash(None), request_hash(canonical, None));
         assert_eq!(part.request_id(), None);
     }

@@ -1,11 +1,14 @@
 //! The response part (wire.md 1.4) and its consistency with the request (6.1).
 
-use super::header::{self, Header};
+use super::header::Header;
+use super::lines::{Lines, LinesWriter};
 use super::request::{CLIENT, MESSAGE_ID, REQUEST_HASH, REQUEST_ID};
 use super::{RequestPart, RestError, is_skipped_header};
 use crate::identifier::{ClientId, ServiceId};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use std::ops::Range;
 
 const SERVICE: &str = "x-road-service";
 
@@ -22,14 +25,11 @@ pub struct ResponseHead<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResponsePart {
     status: u16,
-    reason: String,
-    headers: Vec<Header>,
+    lines: Lines,
+    reason: Range<usize>,
     client: Option<ClientId>,
     service: Option<ServiceId>,
-    message_id: String,
-    request_id: Option<String>,
     request_hash: Vec<u8>,
-    bytes: Vec<u8>,
 }
 
 impl ResponsePart {
@@ -48,29 +48,26 @@ impl ResponsePart {
         request_id: &str,
         request_hash: &[u8],
     ) -> Result<Self, RestError> {
+        let mut lines = LinesWriter::new();
+        lines.line(&head.status.to_string());
+        let reason = lines.line(&head.reason.replace(|c: char| c.is_control(), " "));
         let kept = provider_headers
             .into_iter()
             .filter(|(name, _)| travels(name.as_ref()));
-        let mut headers =
-            header::collect(kept.map(|(name, value)| Header::from_http(name.as_ref(), value.as_ref())))?;
-        headers.push(Header::new(MESSAGE_ID, request.message_id()));
-        headers.push(Header::new(CLIENT, request.client().to_encoded()));
-        headers.push(Header::new(SERVICE, request.service().to_encoded()));
-        headers.push(Header::new(REQUEST_ID, request_id));
-        headers.push(Header::new(REQUEST_HASH, STANDARD.encode(request_hash)));
-        let mut part = Self {
+        lines.http_headers(kept)?;
+        lines.header(MESSAGE_ID, |out| out.push_str(request.message_id()));
+        lines.header(CLIENT, |out| request.client().encode_into(out));
+        lines.header(SERVICE, |out| request.service().encode_into(out));
+        lines.header(REQUEST_ID, |out| out.push_str(request_id));
+        lines.header(REQUEST_HASH, |out| STANDARD.encode_string(request_hash, out));
+        Ok(Self {
             status: head.status,
-            reason: head.reason.replace(|c: char| c.is_control(), " "),
-            headers,
+            reason,
+            lines: lines.finish(),
             client: Some(request.client().clone()),
             service: Some(request.service().clone()),
-            message_id: request.message_id().to_owned(),
-            request_id: Some(request_id.to_owned()),
             request_hash: request_hash.to_vec(),
-            bytes: Vec::new(),
-        };
-        part.bytes = part.write(|_| true);
-        Ok(part)
+        })
     }
 
     /// Reads a received part.
@@ -78,50 +75,53 @@ impl ResponsePart {
     /// # Errors
     /// When the part is malformed, holds a header that must not travel, or lacks message id or request hash.
     pub fn parse(part: &[u8]) -> Result<Self, RestError> {
-        let mut lines = header::lines(part)?;
-        let status = lines.next().ok_or(RestError::MissingLine("the status"))?;
-        let reason = lines.next().ok_or(RestError::MissingLine("the reason"))?;
-        let headers = header::collect(lines.map(Header::from_line))?;
-        let value = |name| header::last(&headers, name);
-        let request_hash = value(REQUEST_HASH).unwrap_or_default();
+        Self::read(Bytes::copy_from_slice(part))
+    }
+
+    /// As [`Self::parse`], of bytes that are shared.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn read(part: Bytes) -> Result<Self, RestError> {
+        let names = ["the status", "the reason"];
+        let (lines, status, reason) = Lines::read(part, names, |line| Ok(parse_status(line)))?;
+        let status = status?;
+        let client = lines.last(CLIENT).map(ClientId::parse_encoded).transpose()?;
+        let service = lines.last(SERVICE).map(ServiceId::parse_encoded).transpose()?;
+        lines
+            .last(MESSAGE_ID)
+            .filter(|id| !id.is_empty())
+            .ok_or(RestError::InvalidResponse("message id is missing"))?;
+        let request_hash = STANDARD
+            .decode(lines.last(REQUEST_HASH).unwrap_or_default())
+            .ok()
+            .filter(|hash| !hash.is_empty())
+            .ok_or(RestError::InvalidResponse("request hash is missing or malformed"))?;
         Ok(Self {
-            status: parse_status(status)?,
-            reason: reason.to_owned(),
-            client: value(CLIENT).map(ClientId::parse_encoded).transpose()?,
-            service: value(SERVICE).map(ServiceId::parse_encoded).transpose()?,
-            message_id: value(MESSAGE_ID)
-                .filter(|id| !id.is_empty())
-                .ok_or(RestError::InvalidResponse("message id is missing"))?
-                .to_owned(),
-            request_id: value(REQUEST_ID).map(str::to_owned),
-            request_hash: STANDARD
-                .decode(request_hash)
-                .ok()
-                .filter(|hash| !hash.is_empty())
-                .ok_or(RestError::InvalidResponse("request hash is missing or malformed"))?,
-            bytes: part.to_vec(),
-            headers,
+            status,
+            lines,
+            reason,
+            client,
+            service,
+            request_hash,
         })
     }
 
     /// The bytes of the part, as received or as built.
     #[must_use]
-    pub fn to_bytes(&self) -> &[u8] {
-        &self.bytes
+    pub fn to_bytes(&self) -> &Bytes {
+        self.lines.bytes()
     }
 
     /// What the message log keeps when body logging is off: status, reason and `x-road-*` headers (wire.md 4.3).
     #[must_use]
     pub fn filtered(&self) -> Vec<u8> {
-        self.write(Header::is_x_road)
-    }
-
-    fn write(&self, keep: impl Fn(&Header) -> bool) -> Vec<u8> {
-        let mut out = Vec::with_capacity(64 * self.headers.len() + 64);
-        for piece in [self.status.to_string().as_str(), "\r\n", &self.reason, "\r\n"] {
-            out.extend_from_slice(piece.as_bytes());
+        let mut out = Vec::with_capacity(self.lines.bytes().len() + 64);
+        for line in [self.status.to_string().as_str(), self.reason()] {
+            out.extend_from_slice(line.as_bytes());
+            out.extend_from_slice(b"\r\n");
         }
-        for header in self.headers.iter().filter(|header| keep(header)) {
+        for header in self.headers().filter(Header::is_x_road) {
             header.write_to(&mut out);
         }
         out
@@ -134,9 +134,9 @@ impl ResponsePart {
     pub fn check_consistency(&self, request: &RequestPart, expected_hash: &[u8]) -> Result<(), RestError> {
         let checks = [
             ("client", self.client.as_ref() == Some(request.client())),
-            ("message id", self.message_id == request.message_id()),
+            ("message id", self.message_id() == request.message_id()),
             ("service", self.service.as_ref() == Some(request.service())),
-            ("request id", self.request_id.as_deref() == request.request_id()),
+            ("request id", self.request_id() == request.request_id()),
             ("request hash", self.request_hash == expected_hash),
         ];
         match checks.iter().find(|(_, holds)| !holds) {
@@ -154,19 +154,23 @@ impl ResponsePart {
     /// Reason phrase of the provider.
     #[must_use]
     pub fn reason(&self) -> &str {
-        &self.reason
+        self.lines.piece(self.reason.clone())
     }
 
     /// All headers in order; the information system gets every one of them.
-    #[must_use]
-    pub fn headers(&self) -> &[Header] {
-        &self.headers
+    pub fn headers(&self) -> impl DoubleEndedIterator<Item = Header<'_>> {
+        self.lines.headers()
+    }
+
+    /// All headers as an HTTP message has them, names and values ([`super::to_http_value`]) shared with the part.
+    pub fn http_headers(&self) -> impl Iterator<Item = (Bytes, Bytes)> {
+        self.lines.http_headers()
     }
 
     /// The last value of a header.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        header::last(&self.headers, name)
+        self.lines.last(name)
     }
 
     /// `x-road-client`.
@@ -184,13 +188,13 @@ impl ResponsePart {
     /// `x-road-id`.
     #[must_use]
     pub fn message_id(&self) -> &str {
-        &self.message_id
+        self.lines.last(MESSAGE_ID).unwrap_or_default()
     }
 
     /// `x-road-request-id`.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
-        self.request_id.as_deref()
+        self.lines.last(REQUEST_ID)
     }
 
     /// `x-road-request-hash`, decoded.

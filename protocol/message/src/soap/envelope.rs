@@ -252,7 +252,7 @@ impl Envelope {
             return Err(SoapError::MissingBody);
         }
         let (body_namespace, body_name) = self.body_child.ok_or(SoapError::InvalidBody)?;
-        if !body_name.starts_with(&header.service.service_code) {
+        if !body_name.starts_with(&*header.service.service_code) {
             return Err(SoapError::InconsistentHeaders);
         }
         Ok(Content::Message(Box::new(SoapMessage {

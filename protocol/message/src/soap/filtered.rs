@@ -78,16 +78,11 @@ fn write_server(server: &SecurityServerId, out: &mut String) {
 
 fn client_parts(client: &ClientId) -> Vec<(&'static str, &str)> {
     let mut parts = vec![
-        (names::INSTANCE, client.instance.as_str()),
-        (names::MEMBER_CLASS, &client.member_class),
-        (names::MEMBER_CODE, &client.member_code),
+        (names::INSTANCE, client.instance()),
+        (names::MEMBER_CLASS, client.member_class()),
+        (names::MEMBER_CODE, client.member_code()),
     ];
-    parts.extend(
-        client
-            .subsystem_code
-            .as_deref()
-            .map(|code| (names::SUBSYSTEM_CODE, code)),
-    );
+    parts.extend(client.subsystem_code().map(|code| (names::SUBSYSTEM_CODE, code)));
     parts
 }
 

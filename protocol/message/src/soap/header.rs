@@ -192,24 +192,21 @@ impl Group {
         self.values.push((part, value));
     }
 
-    fn get(&self, part: &str) -> Option<String> {
+    fn get(&self, part: &str) -> Option<&str> {
         self.values
             .iter()
             .find(|(known, _)| *known == part)
-            .map(|(_, value)| value.clone())
+            .map(|(_, value)| value.as_str())
     }
 
-    fn mandatory(&self, part: &'static str) -> String {
+    fn mandatory(&self, part: &'static str) -> &str {
         self.get(part).unwrap_or_default()
     }
 
     fn client(&self) -> Result<ClientId, SoapError> {
-        Ok(ClientId::new(
-            self.mandatory(names::INSTANCE),
-            self.mandatory(names::MEMBER_CLASS),
-            self.mandatory(names::MEMBER_CODE),
-            self.get(names::SUBSYSTEM_CODE),
-        )?)
+        let member = [names::INSTANCE, names::MEMBER_CLASS, names::MEMBER_CODE];
+        let member = member.map(|part| self.mandatory(part));
+        Ok(ClientId::new(member, self.get(names::SUBSYSTEM_CODE))?)
     }
 
     fn service(&self) -> Result<ServiceId, SoapError> {
@@ -227,17 +224,17 @@ impl Group {
             return Err(crate::identifier::IdentifierError::Empty("server code").into());
         }
         Ok(SecurityServerId::new(
-            owner.instance,
-            owner.member_class,
-            owner.member_code,
+            owner.instance(),
+            owner.member_class(),
+            owner.member_code(),
             server_code,
         ))
     }
 
     fn represented_party(&self) -> RepresentedParty {
         RepresentedParty {
-            class: self.get(names::PARTY_CLASS),
-            code: self.mandatory(names::PARTY_CODE),
+            class: self.get(names::PARTY_CLASS).map(str::to_owned),
+            code: self.mandatory(names::PARTY_CODE).to_owned(),
         }
     }
 }

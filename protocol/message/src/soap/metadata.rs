@@ -237,7 +237,7 @@ mod tests {
         let service = |code: &str, version: Option<&str>| ServiceId {
             provider: provider.clone(),
             service_code: code.into(),
-            service_version: version.map(str::to_owned),
+            service_version: version.map(Into::into),
         };
         vec![service("a", Some("v1")), service("b", None)]
     }

@@ -1,5 +1,7 @@
 //! `Content-Type` values (RFC 2045 5.1).
 
+use std::borrow::Cow;
+
 use super::TransportError;
 
 /// Longest value that is read, in bytes.
@@ -8,12 +10,12 @@ pub const MAX_CONTENT_TYPE_LENGTH: usize = 4096;
 /// Longest boundary (RFC 2046 5.1.1 says 70; the reference's clients stay below, some toolkits do not).
 pub const MAX_BOUNDARY_LENGTH: usize = 200;
 
-/// A content type: its essence in lower case, its parameters, and the text as it was received.
+/// A content type as it was received. Its parameters are read when somebody asks for them, which is seldom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContentType {
     raw: String,
-    essence: String,
-    parameters: Vec<(String, String)>,
+    /// `type/subtype` in lower case, where it is not so in `raw`.
+    lower: Option<String>,
 }
 
 impl ContentType {
@@ -23,24 +25,13 @@ impl ContentType {
     /// # Errors
     /// When the value is longer than [`MAX_CONTENT_TYPE_LENGTH`] or is no `type/subtype`.
     pub fn parse(value: &str) -> Result<Self, TransportError> {
-        let invalid = || TransportError::InvalidContentType(value.chars().take(100).collect());
-        if value.len() > MAX_CONTENT_TYPE_LENGTH {
-            return Err(invalid());
-        }
-        let (essence, rest) = value.split_once(';').unwrap_or((value, ""));
-        let essence = essence.trim().to_ascii_lowercase();
-        // The type of the signature part has a second slash (wire.md 2.2).
-        let is_token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !essence
-            .split_once('/')
-            .is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
-        {
-            return Err(invalid());
-        }
+        let lower = match essence_of(value)? {
+            Cow::Borrowed(_) => None,
+            Cow::Owned(lower) => Some(lower),
+        };
         Ok(Self {
             raw: value.to_owned(),
-            essence,
-            parameters: parse_parameters(rest),
+            lower,
         })
     }
 
@@ -53,27 +44,26 @@ impl ContentType {
     /// `type/subtype` in lower case.
     #[must_use]
     pub fn essence(&self) -> &str {
-        &self.essence
+        self.lower.as_deref().unwrap_or_else(|| split(&self.raw).0)
     }
 
     /// Whether `type/subtype` is `essence`, which must be lower case.
     #[must_use]
     pub fn is(&self, essence: &str) -> bool {
-        self.essence == essence
+        self.essence() == essence
     }
 
     /// A parameter, its name in any case, its value unquoted.
     #[must_use]
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.parameters
-            .iter()
+    pub fn parameter(&self, name: &str) -> Option<Cow<'_, str>> {
+        parameters(split(&self.raw).1)
             .find(|(known, _)| known.eq_ignore_ascii_case(name))
-            .map(|(_, value)| value.as_str())
+            .map(|(_, value)| value)
     }
 
     /// The `charset` parameter.
     #[must_use]
-    pub fn charset(&self) -> Option<&str> {
+    pub fn charset(&self) -> Option<Cow<'_, str>> {
         self.parameter("charset").filter(|charset| !charset.is_empty())
     }
 
@@ -87,12 +77,12 @@ impl ContentType {
         {
             return self.raw.clone();
         }
-        let mut out = self.essence.clone();
-        for (name, value) in &self.parameters {
+        let mut out = self.essence().to_owned();
+        for (name, value) in parameters(split(&self.raw).1) {
             let value = if name.eq_ignore_ascii_case("charset") {
                 "UTF-8"
             } else {
-                value
+                &value
             };
             let escaped = value.replace('\\', "\\\\").replace('"', "\\\"");
             out.push_str(&format!("; {name}=\"{escaped}\""));
@@ -104,11 +94,48 @@ impl ContentType {
     ///
     /// # Errors
     /// When it is missing, too long or holds characters that no boundary can.
-    pub fn boundary(&self) -> Result<&str, TransportError> {
+    pub fn boundary(&self) -> Result<Cow<'_, str>, TransportError> {
         self.parameter("boundary")
             .filter(|boundary| is_boundary(boundary))
-            .ok_or_else(|| TransportError::MissingBoundary(self.essence.clone()))
+            .ok_or_else(|| TransportError::MissingBoundary(self.essence().to_owned()))
     }
+}
+
+/// `type/subtype` of a content type, in lower case, for whom the parameters don't matter.
+///
+/// # Errors
+/// As [`ContentType::parse`].
+pub fn essence_of(value: &str) -> Result<Cow<'_, str>, TransportError> {
+    let invalid = || TransportError::InvalidContentType(value.chars().take(100).collect());
+    if value.len() > MAX_CONTENT_TYPE_LENGTH {
+        return Err(invalid());
+    }
+    let (essence, _) = split(value);
+    // The type of the signature part has a second slash (wire.md 2.2).
+    let is_token = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+    if !essence
+        .split_once('/')
+        .is_some_and(|(kind, subtype)| is_token(kind) && is_token(subtype))
+    {
+        return Err(invalid());
+    }
+    if essence.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Ok(Cow::Owned(essence.to_ascii_lowercase()))
+    } else {
+        Ok(Cow::Borrowed(essence))
+    }
+}
+
+/// Whether a content type is one of `type/subtype`, which must be lower case.
+#[must_use]
+pub fn is_of(value: &str, essence: &str) -> bool {
+    essence_of(value).is_ok_and(|found| found == essence)
+}
+
+/// What stands in front of the parameters, and the parameters.
+fn split(value: &str) -> (&str, &str) {
+    let (essence, parameters) = value.split_once(';').unwrap_or((value, ""));
+    (essence.trim(), parameters)
 }
 
 /// Visible ASCII and inner spaces. More than RFC 2046 allows, but nothing that could end a line.
@@ -118,16 +145,18 @@ pub(super) fn is_boundary(text: &str) -> bool {
         && !text.ends_with(' ')
 }
 
-fn parse_parameters(mut rest: &str) -> Vec<(String, String)> {
-    let mut out = Vec::new();
-    while !rest.is_empty() {
-        let (parameter, after) = split_parameter(rest);
-        rest = after;
-        if let Some((name, value)) = parameter.split_once('=') {
-            out.push((name.trim().to_owned(), unquote(value.trim())));
+/// Names and unquoted values.
+fn parameters(mut rest: &str) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (parameter, after) = split_parameter(rest);
+            rest = after;
+            if let Some((name, value)) = parameter.split_once('=') {
+                return Some((name.trim(), unquote(value.trim())));
+            }
         }
-    }
-    out
+        None
+    })
 }
 
 /// Cuts at the next `;` outside quotes.
@@ -150,12 +179,17 @@ fn split_parameter(text: &str) -> (&str, &str) {
     (text, "")
 }
 
-fn unquote(value: &str) -> String {
+fn unquote(value: &str) -> Cow<'_, str> {
     let Some(inner) = value.strip_prefix('"') else {
-        return value.to_owned();
+        return Cow::Borrowed(value);
     };
-    let mut out = String::with_capacity(inner.len());
-    let mut chars = inner.chars();
+    let plain_end = inner.find(['"', '\\']).unwrap_or(inner.len());
+    let (plain, rest) = inner.split_at(plain_end);
+    if !rest.starts_with('\\') {
+        return Cow::Borrowed(plain);
+    }
+    let mut out = plain.to_owned();
+    let mut chars = rest.chars();
     while let Some(c) = chars.next() {
         match c {
             '"' => break,
@@ -163,7 +197,7 @@ fn unquote(value: &str) -> String {
             _ => out.push(c),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]
@@ -175,9 +209,9 @@ mod tests {
         let value = "Multipart/Related; type=\"text/xml\"; start=\"<root;part>\"; Boundary=\"a b\\\"c\";charset=UTF-8";
         let parsed = ContentType::parse(value).unwrap();
         assert_eq!(parsed.essence(), "multipart/related");
-        assert_eq!(parsed.parameter("start"), Some("<root;part>"));
+        assert_eq!(parsed.parameter("start").as_deref(), Some("<root;part>"));
         assert_eq!(parsed.boundary().unwrap(), "a b\"c");
-        assert_eq!(parsed.charset(), Some("UTF-8"));
+        assert_eq!(parsed.charset().as_deref(), Some("UTF-8"));
         assert_eq!(parsed.as_str(), value);
     }
 
@@ -219,7 +253,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn never_panics(value in ".{0,80}") {
-            let _ = ContentType::parse(&value).map(|parsed| parsed.boundary().map(str::to_owned));
+            let _ = ContentType::parse(&value).map(|parsed| parsed.boundary().map(Cow::into_owned));
         }
     }
 }

@@ -21,21 +21,19 @@ pub struct Signature<'a> {
 #[derive(Debug)]
 pub struct Encoder {
     top: String,
-    attachments: String,
+    /// Boundary of the nested part, while it is open.
+    attachments: Option<String>,
     in_part: bool,
-    nested: bool,
 }
 
 impl Encoder {
     /// An encoder whose boundaries, `xtop` and `xatt` with 30 letters, are made of random bytes.
     #[must_use]
     pub fn new(random: &[u8; RANDOM_LENGTH]) -> Self {
-        let letters = boundary_letters(random);
         Self {
-            top: format!("xtop{letters}"),
-            attachments: format!("xatt{letters}"),
+            top: ["xtop", &boundary_letters(random)].concat(),
+            attachments: None,
             in_part: false,
-            nested: false,
         }
     }
 
@@ -90,11 +88,16 @@ impl Encoder {
         headers: &PartHeaders,
         out: &mut Vec<u8>,
     ) -> Result<(), TransportError> {
-        if !self.nested {
-            self.part(&multipart_mixed(&self.attachments), &[], out);
-            self.nested = true;
-        }
-        write_boundary(&self.attachments, out);
+        let boundary = match self.attachments.take() {
+            Some(boundary) => boundary,
+            None => {
+                let boundary = self.top.replacen("xtop", "xatt", 1);
+                self.part(&multipart_mixed(&boundary), &[], out);
+                boundary
+            }
+        };
+        write_boundary(&boundary, out);
+        self.attachments = Some(boundary);
         write_headers(headers, "content-type: ", out)
     }
 
@@ -138,9 +141,8 @@ impl Encoder {
     }
 
     fn end_attachments(&mut self, out: &mut Vec<u8>) {
-        if self.nested {
-            write_closing(&self.attachments, out);
-            self.nested = false;
+        if let Some(boundary) = self.attachments.take() {
+            write_closing(&boundary, out);
         }
     }
 }
@@ -162,7 +164,7 @@ fn letter(byte: u8) -> char {
 }
 
 fn multipart_mixed(boundary: &str) -> String {
-    format!("{}; charset=UTF-8; boundary={boundary}", mime::MULTIPART_MIXED)
+    [mime::MULTIPART_MIXED, "; charset=UTF-8; boundary=", boundary].concat()
 }
 
 pub(super) fn write_first_boundary(boundary: &str, out: &mut Vec<u8>) {
@@ -191,16 +193,14 @@ pub(super) fn write_headers(
     let content_type = headers
         .content_type
         .iter()
-        .map(|value| (content_type_name, "", value));
+        .map(|value| (content_type_name, "", &**value));
     let others = headers
         .others
         .iter()
-        .map(|(name, value)| (name.as_str(), ": ", value));
+        .map(|(name, value)| (name.as_str(), ": ", value.as_str()));
     for (name, colon, value) in content_type.chain(others) {
-        if format!("{name}{value}")
-            .chars()
-            .any(|c| c.is_control() && c != '\t')
-        {
+        let is_forbidden = |c: char| c.is_control() && c != '\t';
+        if name.contains(is_forbidden) || value.contains(is_forbidden) {
             return Err(TransportError::InvalidHeader);
         }
         out.extend_from_slice(name.as_bytes());

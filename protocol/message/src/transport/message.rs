@@ -5,6 +5,7 @@ mod order;
 use super::content_type::ContentType;
 use super::multipart::{Multipart, PartHeaders, Raw};
 use super::{TransportError, mime};
+use bytes::Bytes;
 use order::{Expected, Placement};
 
 /// What a small part is.
@@ -36,7 +37,7 @@ pub struct SmallPart {
     /// Its headers.
     pub headers: PartHeaders,
     /// Its body.
-    pub bytes: Vec<u8>,
+    pub bytes: Bytes,
 }
 
 /// What a streamed body is.
@@ -141,9 +142,44 @@ pub struct TransportDecoder {
 #[derive(Debug)]
 enum Current {
     None,
-    Small(SmallPart),
+    Small(Gathering),
     RestBody,
     Attachments(Box<Multipart>),
+}
+
+/// A small part, as far as it has come.
+#[derive(Debug)]
+pub(super) struct Gathering {
+    kind: PartKind,
+    headers: PartHeaders,
+    bytes: Vec<u8>,
+}
+
+impl Gathering {
+    pub(super) const fn new(kind: PartKind, headers: PartHeaders) -> Self {
+        Self {
+            kind,
+            headers,
+            bytes: Vec::new(),
+        }
+    }
+
+    pub(super) fn append(&mut self, data: &[u8], limits: &Limits) -> Result<(), TransportError> {
+        let (what, limit) = limits.of(self.kind);
+        if self.bytes.len().saturating_add(data.len()) > limit {
+            return Err(TransportError::TooLarge { what, limit });
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> SmallPart {
+        SmallPart {
+            kind: self.kind,
+            headers: self.headers,
+            bytes: self.bytes.into(),
+        }
+    }
 }
 
 impl TransportDecoder {
@@ -168,7 +204,7 @@ impl TransportDecoder {
             ));
         }
         Ok(Self {
-            outer: Multipart::new(content_type.boundary()?)?,
+            outer: Multipart::new(&content_type.boundary()?)?,
             expected: Expected::Ocsp,
             current: Current::None,
             limits,
@@ -231,11 +267,7 @@ impl TransportDecoder {
         match placement {
             Placement::Small(kind) => {
                 self.count_ocsp_responses(kind)?;
-                self.current = Current::Small(SmallPart {
-                    kind,
-                    headers,
-                    bytes: Vec::new(),
-                });
+                self.current = Current::Small(Gathering::new(kind, headers));
                 Ok(None)
             }
             Placement::RestBody => {
@@ -270,7 +302,7 @@ impl TransportDecoder {
 
     fn end_part<'c>(&mut self) -> Result<Option<Step<'c>>, TransportError> {
         Ok(match std::mem::replace(&mut self.current, Current::None) {
-            Current::Small(part) => Some(Step::Event(Event::Small(part))),
+            Current::Small(part) => Some(Step::Event(Event::Small(part.finish()))),
             Current::RestBody => Some(Step::Event(Event::BodyEnd)),
             Current::Attachments(inner) => {
                 inner.finish()?;
@@ -290,7 +322,7 @@ impl TransportDecoder {
             }
             Current::Small(part) => {
                 let data = self.outer.data(input);
-                append_bounded(part, data, &self.limits)?;
+                part.append(data, &self.limits)?;
                 let length = data.len();
                 self.outer.consume(input, length);
                 Ok(None)
@@ -367,15 +399,6 @@ fn take<'c>(reader: &mut Multipart, input: &mut &'c [u8], length: usize) -> Step
     };
     reader.consume(input, length);
     step
-}
-
-fn append_bounded(part: &mut SmallPart, data: &[u8], limits: &Limits) -> Result<(), TransportError> {
-    let (what, limit) = limits.of(part.kind);
-    if part.bytes.len().saturating_add(data.len()) > limit {
-        return Err(TransportError::TooLarge { what, limit });
-    }
-    part.bytes.extend_from_slice(data);
-    Ok(())
 }
 
 #[cfg(test)]

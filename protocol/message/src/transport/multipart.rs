@@ -80,7 +80,7 @@ impl Multipart {
         if !is_boundary(boundary) {
             return Err(TransportError::MissingBoundary("malformed boundary".to_owned()));
         }
-        let delimiter = format!("\n--{boundary}").into_bytes();
+        let delimiter = ["\n--", boundary].concat().into_bytes();
         Ok(Self {
             finder: Finder::new(&delimiter).into_owned(),
             held: Vec::with_capacity(delimiter.len().saturating_add(3)),

@@ -1,16 +1,16 @@
 //! SOAP with attachments as information systems and providers speak it: `multipart/related` (wire.md 1.6).
 
 use super::encoder::{write_boundary, write_closing, write_first_boundary, write_headers};
-use super::message::{BodyKind, BodyPart, Event, Limits, PartKind, SmallPart};
+use super::message::{BodyKind, BodyPart, Event, Gathering, Limits, PartKind};
 use super::multipart::{Event as Part, Multipart, PartHeaders};
-use super::{ContentType, TransportError, mime};
+use super::{ContentType, TransportError, essence_of, mime};
 
 /// Reads `multipart/related`: the first part is the SOAP message, all others are attachments. Bodies are taken raw.
 /// Works as [`super::TransportDecoder`] does.
 #[derive(Debug)]
 pub struct RelatedDecoder {
     parts: Multipart,
-    soap: Option<SmallPart>,
+    soap: Option<Gathering>,
     attachments: usize,
     seen_soap: bool,
     limits: Limits,
@@ -28,7 +28,7 @@ impl RelatedDecoder {
             ));
         }
         Ok(Self {
-            parts: Multipart::new(content_type.boundary()?)?,
+            parts: Multipart::new(&content_type.boundary()?)?,
             soap: None,
             attachments: 0,
             seen_soap: false,
@@ -74,13 +74,17 @@ impl RelatedDecoder {
                     TransportError::MissingSoap
                 });
             }
-            event = Some(self.soap.take().map_or(Event::BodyEnd, Event::Small));
+            event = Some(self.take_soap().unwrap_or(Event::BodyEnd));
         }
         if self.seen_soap {
             Ok(event)
         } else {
             Err(TransportError::MissingSoap)
         }
+    }
+
+    fn take_soap(&mut self) -> Option<Event<'static>> {
+        self.soap.take().map(|soap| Event::Small(soap.finish()))
     }
 
     /// One step within or before the SOAP part. `Some` ends [`Self::next`].
@@ -93,25 +97,14 @@ impl RelatedDecoder {
             Part::PartStart(headers) => {
                 check_soap_type(&headers)?;
                 self.seen_soap = true;
-                self.soap = Some(SmallPart {
-                    kind: PartKind::Soap,
-                    headers,
-                    bytes: Vec::new(),
-                });
+                self.soap = Some(Gathering::new(PartKind::Soap, headers));
             }
             Part::Data(data) => {
-                let limit = self.limits.soap;
                 if let Some(soap) = &mut self.soap {
-                    if soap.bytes.len().saturating_add(data.len()) > limit {
-                        return Err(TransportError::TooLarge {
-                            what: "SOAP part",
-                            limit,
-                        });
-                    }
-                    soap.bytes.extend_from_slice(data);
+                    soap.append(data, &self.limits)?;
                 }
             }
-            Part::PartEnd => return Ok(Some(self.soap.take().map(Event::Small))),
+            Part::PartEnd => return Ok(Some(self.take_soap())),
             Part::End => return Ok(Some(Some(Event::End))),
         }
         Ok(None)
@@ -145,13 +138,9 @@ fn check_soap_type(headers: &PartHeaders) -> Result<(), TransportError> {
         .content_type
         .as_deref()
         .ok_or(TransportError::MissingContentType)?;
-    let content_type = ContentType::parse(value)?;
-    if content_type.is(mime::TEXT_XML) || content_type.is(mime::XOP_XML) {
-        Ok(())
-    } else {
-        Err(TransportError::InvalidContentType(
-            content_type.essence().to_owned(),
-        ))
+    match essence_of(value)? {
+        essence if essence == mime::TEXT_XML || essence == mime::XOP_XML => Ok(()),
+        other => Err(TransportError::InvalidContentType(other.into_owned())),
     }
 }
 
@@ -179,7 +168,7 @@ impl RelatedEncoder {
             "content-type: "
         };
         Ok(Self {
-            boundary: original.boundary()?.to_owned(),
+            boundary: original.boundary()?.into_owned(),
             content_type_name,
             in_part: false,
         })
@@ -218,7 +207,7 @@ mod tests {
             let mut rest = chunk;
             while let Some(event) = decoder.next(&mut rest)? {
                 match event {
-                    Event::Small(part) => met.push(String::from_utf8(part.bytes).unwrap()),
+                    Event::Small(part) => met.push(String::from_utf8(part.bytes.to_vec()).unwrap()),
                     Event::BodyStart(part) => met.push(format!("{}:", part.number)),
                     Event::Data(data) => met
                         .last_mut()
@@ -229,7 +218,7 @@ mod tests {
             }
         }
         if let Some(Event::Small(part)) = decoder.finish()? {
-            met.push(String::from_utf8(part.bytes).unwrap());
+            met.push(String::from_utf8(part.bytes.to_vec()).unwrap());
         }
         Ok(met)
     }

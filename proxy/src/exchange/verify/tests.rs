@@ -221,10 +221,7 @@ fn a_known_document_is_not_known_for_another_signer() {
     workers.ask(0, &question).unwrap();
     workers.ask(1, &question).unwrap();
     // A subsystem of the member is the same signer.
-    let subsystem = ClientId {
-        subsystem_code: Some("SUB".to_owned()),
-        ..signer.clone()
-    };
+    let subsystem = signer.with_subsystem("SUB");
     let made = workers.counts()[3];
     workers.ask(1, &workers.question(&document, &subsystem)).unwrap();
     assert_eq!(workers.counts()[3], made);

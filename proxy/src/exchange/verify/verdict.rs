@@ -76,9 +76,9 @@ impl Place {
     pub(super) fn answers(&self, question: &Question<'_>) -> bool {
         let (ours, theirs) = (&self.signer, question.signer);
         self.trust == question.trust
-            && ours.member_code == theirs.member_code
-            && ours.member_class == theirs.member_class
-            && ours.instance == theirs.instance
+            && ours.member_code == theirs.member_code()
+            && ours.member_class == theirs.member_class()
+            && ours.instance == theirs.instance()
             && *self.bytes == *question.bytes
     }
 
@@ -105,8 +105,8 @@ impl Place {
 
 pub(super) fn member_name(client: &ClientId) -> MemberName {
     MemberName {
-        instance: client.instance.clone(),
-        member_class: client.member_class.clone(),
-        member_code: client.member_code.clone(),
+        instance: client.instance().to_owned(),
+        member_class: client.member_class().to_owned(),
+        member_code: client.member_code().to_owned(),
     }
 }

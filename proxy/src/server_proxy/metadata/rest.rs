@@ -38,7 +38,7 @@ impl RestService {
         if request.method() != Method::Get {
             return None;
         }
-        match request.service().service_code.as_str() {
+        match &*request.service().service_code {
             LIST_METHODS => Some(Self::ListMethods),
             ALLOWED_METHODS => Some(Self::AllowedMethods),
             GET_OPENAPI => Some(Self::GetOpenApi),
@@ -122,7 +122,9 @@ async fn get_openapi(
 ) -> Result<Answer, MetadataError> {
     let id = ServiceId {
         provider: provider.clone(),
-        service_code: service_code(query).ok_or(MetadataError::MissingServiceCode)?,
+        service_code: service_code(query)
+            .ok_or(MetadataError::MissingServiceCode)?
+            .into(),
         service_version: None,
     };
     let Some(service) = exchange.snapshot.server.service(&id) else {

@@ -33,7 +33,7 @@ impl SoapService {
     /// The metadata service that is called, in whatever version, if it is one.
     #[must_use]
     pub fn of(service: &ServiceId) -> Option<Self> {
-        match service.service_code.as_str() {
+        match &*service.service_code {
             LIST_METHODS => Some(Self::ListMethods),
             ALLOWED_METHODS => Some(Self::AllowedMethods),
             GET_WSDL => Some(Self::GetWsdl),
@@ -83,7 +83,7 @@ async fn get_wsdl(
     let wsdl = wsdl(exchange, request, &part.bytes).await?;
     let xml = soap::wsdl_response(&part.bytes, &request.header.service.service_code)?;
     let attachment = PartHeaders {
-        content_type: Some(mime::TEXT_XML.to_owned()),
+        content_type: Some(mime::TEXT_XML.into()),
         others: vec![
             (
                 "Content-ID".to_owned(),
@@ -106,8 +106,8 @@ async fn wsdl(exchange: &Exchange<'_>, request: &SoapMessage, xml: &[u8]) -> Res
     let code = query.service_code.filter(|code| !code.trim().is_empty());
     let id = ServiceId {
         provider: request.header.service.provider.clone(),
-        service_code: code.ok_or(MetadataError::MissingServiceCode)?,
-        service_version: query.service_version,
+        service_code: code.ok_or(MetadataError::MissingServiceCode)?.into(),
+        service_version: query.service_version.map(Into::into),
     };
     let Some(service) = exchange.snapshot.server.service(&id) else {
         return Err(MetadataError::NoWsdl(id).into());
@@ -129,9 +129,9 @@ async fn wsdl(exchange: &Exchange<'_>, request: &SoapMessage, xml: &[u8]) -> Res
 
 fn soap_part(content_type: &str, bytes: Vec<u8>) -> Result<SoapPart, ExchangeError> {
     Ok(SoapPart {
-        headers: PartHeaders::with_content_type(content_type),
+        headers: PartHeaders::with_content_type(content_type.to_owned()),
         content_type: ContentType::parse(content_type)?,
-        bytes,
+        bytes: bytes.into(),
     })
 }
 

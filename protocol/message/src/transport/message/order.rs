@@ -4,7 +4,7 @@
 use super::PartKind;
 use crate::rest::{BODY_CONTENT_TYPE, REQUEST_CONTENT_TYPE, RESPONSE_CONTENT_TYPE};
 use crate::transport::multipart::PartHeaders;
-use crate::transport::{ContentType, TransportError, mime};
+use crate::transport::{ContentType, TransportError, essence_of, mime};
 
 /// What may come next; whatever stands further down may come as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,25 +30,16 @@ pub(super) enum Placement {
 impl Expected {
     /// Says what the part with these headers is, and what may come after it.
     pub(super) fn place(self, headers: &PartHeaders) -> Result<(Placement, Self), TransportError> {
-        let content_type = headers
-            .content_type
-            .as_deref()
-            .map(ContentType::parse)
-            .transpose()?;
-        let essence = content_type.as_ref().map_or("text/plain", ContentType::essence);
+        let value = headers.content_type.as_deref().unwrap_or("text/plain");
+        let essence = &*essence_of(value)?;
         match self {
             Self::Ocsp => first(essence),
             Self::RestBody if essence == BODY_CONTENT_TYPE => {
                 Ok((Placement::RestBody, Self::HashChainResult))
             }
             Self::Attachments if essence == mime::MULTIPART_MIXED => {
-                let boundary = content_type
-                    .as_ref()
-                    .map_or(Err(TransportError::MissingContentType), ContentType::boundary);
-                Ok((
-                    Placement::Attachments(boundary?.to_owned()),
-                    Self::HashChainResult,
-                ))
+                let boundary = ContentType::parse(value)?.boundary()?.into_owned();
+                Ok((Placement::Attachments(boundary), Self::HashChainResult))
             }
             Self::RestBody | Self::Attachments | Self::HashChainResult
                 if essence == mime::HASH_CHAIN_RESULT =>
@@ -91,7 +82,7 @@ mod tests {
     const NESTED: &str = "multipart/mixed; boundary=xatt";
 
     /// Reads the essences in order; true if all of them have their place.
-    fn accepted(essences: &[&str]) -> Result<(), TransportError> {
+    fn accepted(essences: &[&'static str]) -> Result<(), TransportError> {
         let mut expected = Expected::Ocsp;
         for essence in essences {
             (_, expected) = expected.place(&PartHeaders::with_content_type(*essence))?;

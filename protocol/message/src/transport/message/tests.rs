@@ -21,7 +21,7 @@ fn read(content_type: &str, chunks: &[&[u8]]) -> Result<Vec<Met>, TransportError
         let mut rest: &[u8] = chunk;
         while let Some(event) = decoder.next(&mut rest)? {
             match event {
-                Event::Small(part) => met.push(Met::Small(part.kind, part.bytes)),
+                Event::Small(part) => met.push(Met::Small(part.kind, part.bytes.to_vec())),
                 Event::BodyStart(part) => body = Some((part, Vec::new())),
                 Event::Data(data) => body.as_mut().unwrap().1.extend_from_slice(data),
                 Event::BodyEnd => {
@@ -29,7 +29,7 @@ fn read(content_type: &str, chunks: &[&[u8]]) -> Result<Vec<Met>, TransportError
                     met.push(Met::Body(
                         part.kind,
                         part.number,
-                        part.headers.content_type,
+                        part.headers.content_type.map(Into::into),
                         bytes,
                     ));
                 }

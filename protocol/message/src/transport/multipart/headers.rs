@@ -1,6 +1,9 @@
 //! Header blocks of parts.
 
-use crate::transport::TransportError;
+use std::borrow::Cow;
+
+use crate::rest::{BODY_CONTENT_TYPE, REQUEST_CONTENT_TYPE, RESPONSE_CONTENT_TYPE};
+use crate::transport::{TransportError, mime};
 
 /// Most header lines of a part (the reference's parser has the same limit).
 pub const MAX_HEADERS: usize = 1000;
@@ -9,18 +12,32 @@ pub const MAX_HEADER_LINE: usize = 10_000;
 /// Largest header block of a part in bytes.
 pub const MAX_HEADER_BLOCK: usize = 64 * 1024;
 
+/// What the content type of a part is unless an information system chose it.
+const USUAL: [&str; 10] = [
+    mime::OCSP_RESPONSE,
+    REQUEST_CONTENT_TYPE,
+    RESPONSE_CONTENT_TYPE,
+    BODY_CONTENT_TYPE,
+    mime::HASH_CHAIN_RESULT,
+    mime::HASH_CHAIN,
+    mime::SIGNATURE,
+    mime::TEXT_XML,
+    mime::TEXT_XML_UTF8,
+    mime::FAULT,
+];
+
 /// The headers of a part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PartHeaders {
     /// Value of `Content-Type`, the last one if there are several.
-    pub content_type: Option<String>,
+    pub content_type: Option<Cow<'static, str>>,
     /// All other headers in order, names as received.
     pub others: Vec<(String, String)>,
 }
 
 impl PartHeaders {
     /// Headers with a content type only.
-    pub fn with_content_type(content_type: impl Into<String>) -> Self {
+    pub fn with_content_type(content_type: impl Into<Cow<'static, str>>) -> Self {
         Self {
             content_type: Some(content_type.into()),
             others: Vec::new(),
@@ -36,6 +53,21 @@ impl PartHeaders {
             .map(|(_, value)| value.as_str())
     }
 
+    /// Reads the block that nearly every part of the transport message has: nothing but one of the usual content types.
+    /// Gives it, and what follows behind its empty line.
+    fn parse_usual(input: &[u8]) -> Option<(Self, &[u8])> {
+        const NAME: &[u8] = b"content-type:";
+        let (name, rest) = input.split_at_checked(NAME.len())?;
+        if !name.eq_ignore_ascii_case(NAME) {
+            return None;
+        }
+        let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+        let (value, rest) = rest.split_at(memchr::memchr(b'\r', rest)?);
+        let rest = rest.strip_prefix(b"\r\n\r\n")?;
+        let usual = USUAL.into_iter().find(|usual| usual.as_bytes() == value)?;
+        Some((Self::with_content_type(usual), rest))
+    }
+
     fn parse(block: &[u8]) -> Result<Self, TransportError> {
         let mut headers = Self::default();
         for line in unfold(block)? {
@@ -46,7 +78,7 @@ impl PartHeaders {
             }
             let value = value.trim_matches([' ', '\t']).to_owned();
             if name.eq_ignore_ascii_case("content-type") {
-                headers.content_type = Some(value);
+                headers.content_type = Some(value.into());
             } else {
                 headers.others.push((name.to_owned(), value));
             }
@@ -96,6 +128,10 @@ impl Block {
 
     /// Takes bytes up to the empty line; gives the headers when it was met.
     pub(super) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<PartHeaders>, TransportError> {
+        if let Some((headers, rest)) = PartHeaders::parse_usual(input).filter(|_| self.is_empty()) {
+            *input = rest;
+            return Ok(Some(headers));
+        }
         while let Some(end) = memchr::memchr(b'\n', input) {
             let (line, rest) = input.split_at(end.saturating_add(1));
             self.push(line)?;
@@ -156,6 +192,39 @@ mod tests {
         assert_eq!(headers.get("x-a"), Some("b"));
         assert_eq!(headers.others.len(), 2);
         assert_eq!(parse("\r\n").unwrap(), PartHeaders::default());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_usual_block_is_read_as_any_other_is(
+            name in "[Cc]ontent-[Tt]ype",
+            before in "[ \t]{0,2}",
+            value in proptest::sample::select(&USUAL[..]),
+            after in "[ \t;]{0,1}",
+            end in "\r?\n\r?\n|\r\n",
+            cut in 0_usize..40,
+        ) {
+            let text = format!("{name}:{before}{value}{after}{end}body");
+            let at_once = parse_with_rest(&[text.as_bytes()]);
+            let (one, two) = text.as_bytes().split_at(cut.min(text.len()));
+            proptest::prop_assert_eq!(&at_once, &parse_with_rest(&[one, two]));
+            if let (Ok(Some(headers)), _) = &at_once {
+                proptest::prop_assert_eq!(headers, &PartHeaders::parse(text.strip_suffix("body").unwrap().as_bytes()).unwrap());
+            }
+        }
+    }
+
+    /// The headers of a block that comes in pieces, and how many bytes are left behind it.
+    fn parse_with_rest(pieces: &[&[u8]]) -> (Result<Option<PartHeaders>, TransportError>, usize) {
+        let (mut block, mut headers, mut left) = (Block::default(), Ok(None), 0);
+        for piece in pieces {
+            let mut input = *piece;
+            if matches!(headers, Ok(None)) {
+                headers = block.feed(&mut input);
+            }
+            left += input.len();
+        }
+        (headers, left)
     }
 
     #[test]
