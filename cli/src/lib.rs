@@ -18,6 +18,7 @@ pub mod failure;
 pub mod keys;
 pub mod log;
 pub mod output;
+pub mod progress;
 pub mod sandbox;
 pub mod verify;
 

@@ -9,7 +9,7 @@
 //! - [`description`] is `sandbox.json`
 //! - [`mod@up`]: the order in which things need each other
 //! - [`trust`], [`signer`], [`central`], [`security_server`], [`services`]: the servers and what is provisioned in them
-//! - [`process`], [`progress`], [`wait`], [`files`], [`http`]: tools
+//! - [`process`], [`wait`], [`files`], [`http`]: tools
 //! - [`service`]: the example information system
 //! - [`demo`]: an exchange, told step by step
 
@@ -21,7 +21,6 @@ pub mod http;
 pub mod join;
 pub mod layout;
 pub mod process;
-pub mod progress;
 pub mod security_server;
 pub mod service;
 pub mod services;
@@ -41,9 +40,9 @@ use signer_client::{KeyAlgorithm, KeyChoice};
 
 use crate::failure::{Failure, OrUnusable};
 use crate::output;
+use crate::progress::Progress;
 use description::Description;
 use layout::{Folders, Net};
-use progress::Progress;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -1,6 +1,10 @@
 //! What the signer has done since it started.
 
+mod key;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+pub use key::KeyCounters;
 
 /// The counters behind [`signer_client::Counters`].
 #[derive(Debug, Default)]

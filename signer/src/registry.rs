@@ -6,8 +6,11 @@
 //! { "format": "kiirtee-signer-keys", "version": 1, "keys": [
 //!   { "id": "...", "token": "0", "label": "...", "usage": "signing", "algorithm": "rsa3072", "public_key": "base64",
 //!     "certificates": [ { "certificate": "base64", "status": "registered", "active": true, "client": "EE/GOV/1" } ],
-//!     "csrs": [ { "id": "...", "subject": "CN=...", "client": "EE/GOV/1" } ] } ] }
+//!     "csrs": [ { "id": "...", "subject": "CN=...", "client": "EE/GOV/1" } ] } ],
+//!   "token_names": { "0": "..." } }
 //! ```
+//!
+//! `token_names` may be absent.
 //!
 //! Every change rewrites the file atomically and keeps the state before it as `keys.json.previous`.
 
@@ -24,7 +27,7 @@ use signer_client::{CertificateSha256, CertificateStatus, KeyAlgorithm, KeyUsage
 use crate::{
     atomic_file::{self, History},
     base64_text,
-    token::TokenKey,
+    token::{Token, TokenKey},
 };
 
 const FORMAT: &str = "kiirtee-signer-keys";
@@ -159,11 +162,13 @@ pub struct CsrRecord {
     pub client: Option<String>,
 }
 
-/// Every key, by id.
+/// Every key, by id, and names of tokens.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Registry {
     /// Every key, by id.
     pub keys: BTreeMap<String, KeyRecord>,
+    /// Names that people gave to tokens, by the tokens' ids.
+    pub token_names: BTreeMap<String, String>,
 }
 
 impl Registry {
@@ -175,6 +180,14 @@ impl Registry {
         self.keys
             .get(id)
             .ok_or_else(|| SignerError::KeyNotFound(id.to_owned()))
+    }
+
+    /// What people call the token: the name that they gave it, or its own.
+    #[must_use]
+    pub fn token_name<'a>(&'a self, token: &'a dyn Token) -> &'a str {
+        self.token_names
+            .get(token.id())
+            .map_or_else(|| token.name(), String::as_str)
     }
 
     /// A key, to be changed.
@@ -224,6 +237,8 @@ struct File {
     format: String,
     version: u32,
     keys: Vec<KeyRecord>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    token_names: BTreeMap<String, String>,
 }
 
 /// The registry on disk, and the state that everybody reads.
@@ -306,6 +321,7 @@ fn read(path: &Path) -> Result<Registry, RegistryError> {
     let file: File = serde_json::from_slice(&text).map_err(malformed)?;
     Ok(Registry {
         keys: file.keys.into_iter().map(|key| (key.id.clone(), key)).collect(),
+        token_names: file.token_names,
     })
 }
 
@@ -315,6 +331,7 @@ fn write(path: &Path, registry: &Registry) -> Result<(), RegistryError> {
         format: FORMAT.to_owned(),
         version: VERSION,
         keys,
+        token_names: registry.token_names.clone(),
     };
     let text = serde_json::to_vec_pretty(&file).map_err(|source| RegistryError::Malformed {
         path: path.to_owned(),

@@ -12,9 +12,9 @@ use signal_hook::iterator::Signals;
 
 use super::description::Description;
 use super::layout::{Folders, Net};
-use super::progress::Progress;
 use super::{process, up};
 use crate::failure::{Failure, OrUnusable};
+use crate::progress::Progress;
 use story::Story;
 
 /// Arguments of `kiirtee sandbox demo`.

@@ -9,9 +9,9 @@ use signer_client::KeyChoice;
 
 use super::description::{Description, GlobalConfiguration};
 use super::layout::{CONSUMER, Folders, INSTANCE, Net, PROVIDER, PROVIDERS, Server, port};
-use super::progress::Progress;
 use super::{central, files, http, process, security_server, services, signer, softhsm, trust, wait};
 use crate::failure::{Failure, OrUnusable};
+use crate::progress::Progress;
 
 /// How long a process may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -165,7 +165,9 @@ impl Watcher {
     fn look_at_keys(&mut self, next: &mut Snapshot, conf_changed: bool) -> bool {
         let status = match self.signer_status() {
             Ok(status) => Status {
+                // These change with every message.
                 counters: signer_client::Counters::default(),
+                figures: Vec::new(),
                 ..status
             },
             Err(error) => {

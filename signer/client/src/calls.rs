@@ -102,6 +102,27 @@ impl Client {
         self.done(Request::RefreshDevices)
     }
 
+    /// Gives a token another name; an empty one gives it the name back that it has by itself.
+    pub fn name_token(&self, token: &str, name: &str) -> Result<(), SignerError> {
+        self.done(Request::NameToken {
+            token: token.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Gives a key another name.
+    pub fn name_key(&self, key: &str, name: &str) -> Result<(), SignerError> {
+        self.done(Request::NameKey {
+            key: key.to_owned(),
+            name: name.to_owned(),
+        })
+    }
+
+    /// Forgets a certificate signing request.
+    pub fn delete_csr(&self, csr: &str) -> Result<(), SignerError> {
+        self.done(Request::DeleteCsr { csr: csr.to_owned() })
+    }
+
     /// Forgets the token's open keys.
     pub fn logout(&self, token: &str) -> Result<(), SignerError> {
         self.done(Request::Logout {

@@ -37,6 +37,7 @@ mod client;
 pub mod error;
 #[cfg(feature = "test-util")]
 pub mod fake;
+pub mod figures;
 pub mod frame;
 mod link;
 mod remote_key;
@@ -47,13 +48,14 @@ pub use algorithm::{DigestAlgorithm, KeyAlgorithm, KeyChoice, SignatureAlgorithm
 pub use blob::{Blob, Pin};
 pub use client::{Client, DEFAULT_TIMEOUT, Settings};
 pub use error::SignerError;
+pub use figures::{Counters, Failures, KeyFigures};
 pub use remote_key::RemoteKey;
 pub use request::{
     CertificateSha256, CertificateStatus, CsrFormat, ImportCertificate, KeySelector, KeyUsage, NameAttribute,
     PartDigests, Request, SignMessages,
 };
 pub use response::{
-    CertificateInfo, Counters, CsrInfo, DeviceInfo, GeneratedCsr, HardwareInfo, KeyInfo, PinState, Response,
+    CertificateInfo, CsrInfo, DeviceInfo, GeneratedCsr, HardwareInfo, KeyInfo, PinState, Response,
     SignedBatch, SignedMessage, SignedMessages, SlotInfo, Status, TokenInfo, TokenKind, TokenStatus,
 };
 

@@ -277,6 +277,20 @@ pub enum Request {
     },
     /// Looks for hardware tokens now, and not only when it is time: `Done`, when it is done.
     RefreshDevices,
+    /// Gives a token another name: `Done`.
+    NameToken {
+        /// The token's id.
+        token: String,
+        /// Its new name for people; empty: what the token calls itself.
+        name: String,
+    },
+    /// Gives a key another name, its label: `Done`. The token does not learn it.
+    NameKey {
+        /// The key's id.
+        key: String,
+        /// Its new name for people.
+        name: String,
+    },
 }
 
 impl Request {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     algorithm::KeyAlgorithm,
     blob::Blob,
+    figures::{Counters, KeyFigures},
     request::{CertificateSha256, CertificateStatus, KeyUsage},
 };
 
@@ -38,6 +39,8 @@ pub struct Status {
     pub devices: Vec<DeviceInfo>,
     /// Since the process started.
     pub counters: Counters,
+    /// The same for every key, in the order of their ids.
+    pub figures: Vec<KeyFigures>,
 }
 
 impl Status {
@@ -62,40 +65,6 @@ impl Status {
                     .filter(|certificate| certificate.is_usable())
                     .map(move |found| (key, found))
             })
-    }
-}
-
-/// What the signer has done since it started.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-pub struct Counters {
-    /// Batches that were signed, a lone message counting as a batch of one.
-    pub batches: u64,
-    /// Messages that were signed.
-    pub messages: u64,
-    /// Signature operations of any kind.
-    pub signatures: u64,
-    /// Requests that were dropped because they had waited too long.
-    pub expired: u64,
-    /// Requests that were refused because a queue was full.
-    pub refused: u64,
-    /// The most messages in one batch.
-    pub largest_batch: u64,
-    /// The most messages that ever waited for one key.
-    pub longest_queue: u64,
-    /// Blocks of memory obtained or resized; 0 unless the signer was built to count them.
-    pub allocations: u64,
-}
-
-impl Counters {
-    /// Messages a batch on average; 0 before the first.
-    #[must_use]
-    pub fn mean_batch(&self) -> f64 {
-        // Counters stay far below 2^52, where f64 is exact.
-        if self.batches == 0 {
-            0.0
-        } else {
-            self.messages as f64 / self.batches as f64
-        }
     }
 }
 

@@ -12,8 +12,8 @@
 
 use proptest::prelude::*;
 use signer_client::{
-    Blob, CertificateSha256, CertificateStatus, DigestAlgorithm, ImportCertificate, KeyAlgorithm,
-    KeySelector, KeyUsage, PartDigests, Pin, Request, Response, SignMessages, SignatureAlgorithm,
+    Blob, CertificateSha256, CertificateStatus, DigestAlgorithm, Failures, ImportCertificate, KeyAlgorithm,
+    KeyFigures, KeySelector, KeyUsage, PartDigests, Pin, Request, Response, SignMessages, SignatureAlgorithm,
     SignedBatch, SignedMessages, SignerError, Status,
     frame::{self, ClientFrame, FrameError, FrameReader, ServerFrame},
 };
@@ -64,6 +64,20 @@ fn to_signer() -> Vec<(&'static str, ClientFrame)> {
         ("import-certificate", request(Request::ImportCertificate(import))),
         ("sign-messages", request(Request::SignMessages(messages))),
         ("sign-digest", request(sign)),
+        (
+            "name-token",
+            request(Request::NameToken {
+                token: "0".to_owned(),
+                name: "n".to_owned(),
+            }),
+        ),
+        (
+            "name-key",
+            request(Request::NameKey {
+                key: "k".to_owned(),
+                name: "n".to_owned(),
+            }),
+        ),
     ]
 }
 
@@ -89,12 +103,37 @@ fn from_signer() -> Vec<(&'static str, ServerFrame)> {
         ),
         ("done", reply(Ok(Response::Done))),
         ("status", reply(Ok(Response::Status(Status::default())))),
+        ("figures", reply(Ok(Response::Status(figures())))),
         ("signed-messages", reply(Ok(Response::SignedMessages(signed)))),
         ("signature", reply(Ok(Response::Signature(blob(&[9]))))),
         ("disconnected", reply(Err(SignerError::Disconnected))),
         ("internal", reply(Err(SignerError::Internal("x".to_owned())))),
         ("not-permitted", reply(Err(SignerError::NotPermitted))),
     ]
+}
+
+fn figures() -> Status {
+    let failures = vec![Failures {
+        code: "cannot_sign".to_owned(),
+        requests: 10,
+    }];
+    let key = KeyFigures {
+        key: "k".to_owned(),
+        messages: 1,
+        batches: 2,
+        largest_batch: 3,
+        digests: 4,
+        waiting: 5,
+        longest_queue: 6,
+        begun: 7,
+        waited: 8,
+        longest_wait: 9,
+        failures,
+    };
+    Status {
+        figures: vec![key],
+        ..Status::default()
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -11,7 +11,7 @@ use crate::{
     token::Token,
 };
 
-/// Most bytes of a key's label.
+/// Most bytes of a key's label, and of the name that a token is given.
 const MAX_LABEL_BYTES: usize = 256;
 /// How long a look for hardware tokens may take.
 const REFRESH_PATIENCE: Duration = Duration::from_secs(30);
@@ -48,6 +48,8 @@ impl Service {
                 self.refresh_devices()
             }
             Request::RefreshDevices => self.refresh_devices(),
+            Request::NameToken { token, name } => self.name_token(&token, name),
+            Request::NameKey { key, name } => self.name_key(&key, name),
             Request::Login { token, pin } => done(self.token(&token)?.login(&pin)),
             Request::Logout { token } => done(self.token(&token)?.logout()),
             Request::ChangePin { token, old, new } => done(self.token(&token)?.change_pin(&old, &new)),
@@ -94,6 +96,27 @@ impl Service {
         }
     }
 
+    fn name_token(&self, id: &str, name: String) -> Outcome {
+        check_name(&name)?;
+        let id = self.token(id)?.id().to_owned();
+        done(self.registry.change(|registry| {
+            if name.is_empty() {
+                registry.token_names.remove(&id);
+            } else {
+                registry.token_names.insert(id, name);
+            }
+            Ok(())
+        }))
+    }
+
+    fn name_key(&self, id: &str, name: String) -> Outcome {
+        check_name(&name)?;
+        done(self.registry.change(|registry| {
+            registry.key_mut(id)?.label = name;
+            Ok(())
+        }))
+    }
+
     /// The token first: what stays on it would be found again.
     fn delete_certificate(&self, name: CertificateSha256) -> Outcome {
         let registry = self.registry.current();
@@ -111,9 +134,7 @@ impl Service {
     }
 
     fn generate_key(&self, token: &str, label: &str, algorithm: KeyChoice, usage: KeyUsage) -> Outcome {
-        if label.len() > MAX_LABEL_BYTES {
-            return Err(SignerError::InvalidRequest("the label is too long".to_owned()));
-        }
+        check_name(label)?;
         let algorithm = self.preferences.key(algorithm);
         let key = self.token(token)?.generate_key(label, algorithm, usage)?;
         let record = KeyRecord::new(token, key);
@@ -170,6 +191,14 @@ impl Service {
     }
 }
 
+fn check_name(name: &str) -> Result<(), SignerError> {
+    if name.len() <= MAX_LABEL_BYTES {
+        return Ok(());
+    }
+    let reason = format!("a name has at most {MAX_LABEL_BYTES} bytes, not {}", name.len());
+    Err(SignerError::InvalidRequest(reason))
+}
+
 fn done(result: Result<(), SignerError>) -> Outcome {
     result.map(|()| Response::Done)
 }
@@ -179,6 +208,8 @@ const fn name(request: &Request) -> &'static str {
         Request::InitToken { .. } => "init token",
         Request::InitHardwareToken { .. } => "init hardware token",
         Request::RefreshDevices => "refresh devices",
+        Request::NameToken { .. } => "name token",
+        Request::NameKey { .. } => "name key",
         Request::Login { .. } => "login",
         Request::Logout { .. } => "logout",
         Request::ChangePin { .. } => "change PIN",

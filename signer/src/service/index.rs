@@ -6,7 +6,7 @@ use protocol_pki::certificate::Certificate;
 use signer_client::{CertificateSha256, CertificateStatus, KeyUsage, SignerError};
 
 use crate::{
-    counters::Counters,
+    counters::{Counters, KeyCounters},
     registry::{KeyRecord, Registry},
     signing::{Limits, Worker},
     token::Token,
@@ -38,13 +38,13 @@ pub(super) struct Index {
 
 fn new_key(
     record: &KeyRecord,
-    (token, counters, limits): (Arc<dyn Token>, &Arc<Counters>, Limits),
+    (token, counters, limits): (Arc<dyn Token>, Arc<KeyCounters>, Limits),
 ) -> Arc<KeyEntry> {
     let worker = Worker::new(
         record.id.clone(),
         record.algorithm,
         Arc::clone(&token),
-        Arc::clone(counters),
+        counters,
         limits,
     );
     Arc::new(KeyEntry {
@@ -64,10 +64,13 @@ impl Index {
     ) -> Self {
         let mut index = Self::default();
         for record in registry.keys.values() {
-            let with = token(record);
+            let (token, all, limits) = token(record);
             let known = previous.keys.get(&record.id);
-            let known = known.filter(|key| Arc::ptr_eq(&key.token, &with.0));
-            let key = known.cloned().unwrap_or_else(|| new_key(record, with));
+            let key = match known {
+                Some(key) if Arc::ptr_eq(&key.token, &token) => Arc::clone(key),
+                Some(key) => new_key(record, (token, key.worker.counters(), limits)),
+                None => new_key(record, (token, Arc::new(KeyCounters::new(all)), limits)),
+            };
             index.add_certificates(record, &key);
             index.keys.insert(record.id.clone(), key);
         }

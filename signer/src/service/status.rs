@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use signer_client::{CertificateInfo, CsrInfo, KeyInfo, Status, TokenInfo, TokenStatus};
+use signer_client::{CertificateInfo, CsrInfo, KeyFigures, KeyInfo, Status, TokenInfo, TokenStatus};
 
 use super::Service;
 use crate::{
@@ -22,7 +22,15 @@ impl Service {
                 .collect(),
             devices: self.tokens.devices(),
             counters: self.counters.read(),
+            figures: self.figures(),
         }
+    }
+
+    fn figures(&self) -> Vec<KeyFigures> {
+        let index = self.index();
+        let mut figures: Vec<_> = index.keys().map(|key| key.worker.figures()).collect();
+        figures.sort_by(|one, other| one.key.cmp(&other.key));
+        figures
     }
 
     fn describe_token(&self, token: &dyn Token) -> TokenInfo {
@@ -33,7 +41,7 @@ impl Service {
         let is_open = status == TokenStatus::LoggedIn;
         TokenInfo {
             id: token.id().to_owned(),
-            name: token.name().to_owned(),
+            name: registry.token_name(token).to_owned(),
             kind: token.kind(),
             status,
             batch_signing: token.batch_signing(),

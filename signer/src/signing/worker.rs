@@ -9,7 +9,7 @@ use std::{
 
 use protocol_pki::certificate::Certificate;
 use protocol_signature::hash_chain::PartDigest;
-use signer_client::{Blob, KeyAlgorithm, Response, SignedBatch, SignedMessages, SignerError};
+use signer_client::{Blob, KeyAlgorithm, KeyFigures, Response, SignedBatch, SignedMessages, SignerError};
 use time::OffsetDateTime;
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     job::{Job, MessagesJob, RawJob},
     message::{DIGEST, Signing},
 };
-use crate::{counters::Counters, server::ticket, token::Token};
+use crate::{counters::KeyCounters, server::ticket, token::Token};
 
 /// What bounds the work of a key.
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ struct Context {
     key: String,
     algorithm: KeyAlgorithm,
     token: Arc<dyn Token>,
-    counters: Arc<Counters>,
+    counters: Arc<KeyCounters>,
     limits: Limits,
 }
 
@@ -57,7 +57,7 @@ impl Worker {
         key: String,
         algorithm: KeyAlgorithm,
         token: Arc<dyn Token>,
-        counters: Arc<Counters>,
+        counters: Arc<KeyCounters>,
         limits: Limits,
     ) -> Self {
         let max_batch = if token.batch_signing() {
@@ -83,16 +83,14 @@ impl Worker {
         let queue = match self.queue() {
             Ok(queue) => queue,
             Err(error) => {
-                return refuse(
-                    job,
-                    SignerError::Internal(format!("no thread for the key: {error}")),
-                );
+                let error = SignerError::Internal(format!("no thread for the key: {error}"));
+                return self.context.refuse(job, error);
             }
         };
         self.context.counters.queue(queue.len() + 1);
         if let Err(error) = queue.try_send(job) {
             self.context.counters.refused();
-            refuse(error.into_inner(), SignerError::Busy);
+            self.context.refuse(error.into_inner(), SignerError::Busy);
         }
     }
 
@@ -114,6 +112,20 @@ impl Worker {
         Ok(queue)
     }
 
+    /// What the key has done, and how many requests wait for it.
+    #[must_use]
+    pub fn figures(&self) -> KeyFigures {
+        let running = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        let waiting = running.as_ref().map_or(0, |(queue, _)| queue.len());
+        drop(running);
+        self.context.counters.read(&self.context.key, waiting)
+    }
+
+    /// The counters, which outlive the worker when the key's token is exchanged.
+    pub(crate) fn counters(&self) -> Arc<KeyCounters> {
+        Arc::clone(&self.context.counters)
+    }
+
     /// Waits until everything in the queue is answered.
     pub fn finish(&self) {
         let running = self.threads.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -125,15 +137,16 @@ impl Worker {
     }
 }
 
-fn refuse(job: Job, error: SignerError) {
-    match job {
-        Job::Messages(MessagesJob { ticket, .. }) | Job::Raw(RawJob { ticket, .. }) => {
-            ticket.answer(Err(error))
+impl Context {
+    fn refuse(&self, job: Job, error: SignerError) {
+        self.counters.failed(&error);
+        match job {
+            Job::Messages(MessagesJob { ticket, .. }) | Job::Raw(RawJob { ticket, .. }) => {
+                ticket.answer(Err(error))
+            }
         }
     }
-}
 
-impl Context {
     fn run(&self, jobs: &flume::Receiver<Job>) {
         let mut intermediates = Intermediates::default();
         while let Ok(first) = jobs.recv() {
@@ -160,14 +173,23 @@ impl Context {
                 return count;
             }
             Job::Raw(job) if self.is_due(job.since, &job.ticket) => {
-                let value = self.token.sign_digest(&self.key, job.algorithm, &job.digest);
-                self.counters.signature();
-                job.ticket
-                    .answer(value.map(|value| Response::Signature(value.into())));
+                self.sign_digest(job);
             }
-            late => refuse(late, SignerError::TimedOut),
+            late => self.refuse(late, SignerError::TimedOut),
         }
         0
+    }
+
+    fn sign_digest(&self, job: RawJob) {
+        self.counters.begun(job.since.elapsed());
+        self.counters.signature();
+        let value = self.token.sign_digest(&self.key, job.algorithm, &job.digest);
+        match &value {
+            Ok(_) => self.counters.digest(),
+            Err(error) => self.counters.failed(error),
+        }
+        job.ticket
+            .answer(value.map(|value| Response::Signature(value.into())));
     }
 
     fn is_due(&self, since: Instant, ticket: &ticket::Ticket) -> bool {
@@ -184,8 +206,10 @@ impl Context {
         let Some(first) = jobs.first() else { return };
         let intermediates = match cache.parse(&first.intermediates) {
             Ok(intermediates) => intermediates,
-            Err(error) => return answer_all(jobs, &error),
+            Err(error) => return self.answer_all(jobs, &error),
         };
+        jobs.iter()
+            .for_each(|job| self.counters.begun(job.since.elapsed()));
         let ocsp_responses = first.ocsp_responses.iter().map(|response| response.to_vec());
         let (certificate, ocsp_responses) = (Arc::clone(&first.certificate), ocsp_responses.collect());
         let signing = Signing {
@@ -202,6 +226,9 @@ impl Context {
             batch.divide(signed, &mut answers);
         }
         for (job, answer) in jobs.into_iter().zip(answers) {
+            if let Err(error) = &answer {
+                self.counters.failed(error);
+            }
             job.ticket.answer(answer.map(Response::SignedMessages));
         }
     }
@@ -224,6 +251,13 @@ impl Context {
         }
         signed
     }
+
+    fn answer_all(&self, jobs: Vec<MessagesJob>, error: &SignerError) {
+        for job in jobs {
+            self.counters.failed(error);
+            job.ticket.answer(Err(error.clone()));
+        }
+    }
 }
 
 /// The job, and those of the others that are signed with the same certificate.
@@ -234,12 +268,6 @@ fn same_certificate(first: MessagesJob, others: &mut VecDeque<MessagesJob>) -> V
         .partition::<Vec<_>, _>(|job| job.certificate.as_der() == certificate.as_der());
     *others = different.into();
     std::iter::once(first).chain(same).collect()
-}
-
-fn answer_all(jobs: Vec<MessagesJob>, error: &SignerError) {
-    for job in jobs {
-        job.ticket.answer(Err(error.clone()));
-    }
 }
 
 /// The intermediate certificates of the last batch: those of the next are nearly always the same.

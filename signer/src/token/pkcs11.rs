@@ -8,7 +8,7 @@
 //! | [`core`] | sessions and logins: lost ones are opened again |
 //! | [`pool`] | threads that call the token; calls that hang |
 //! | [`library`], [`gate`] | the library in this process; initialised while nobody is inside |
-//! | [`objects`], [`mechanism`] | keys, certificates, signatures in terms of PKCS #11 |
+//! | [`objects`], [`new_key`], [`mechanism`] | keys, certificates, signatures in terms of PKCS #11 |
 //! | [`failure`] | what a library says, and what helps |
 //!
 //! Nobody outside calls a library: calls can hang, and only the threads made for them may.
@@ -21,6 +21,7 @@ mod gate;
 mod hardware_token;
 mod library;
 mod mechanism;
+mod new_key;
 mod objects;
 mod pool;
 

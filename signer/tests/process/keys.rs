@@ -256,3 +256,34 @@ fn a_key_of_the_signer_signs_documents_elsewhere() {
         Some(SignerError::TokenNotActive(_))
     ));
 }
+
+#[test]
+fn tokens_and_keys_have_the_names_that_people_give_them_also_after_a_restart() {
+    let (mut signer, client) = Signer::ready();
+    let key = client
+        .generate_key("0", "first", KeyAlgorithm::EcP256, KeyUsage::Signing)
+        .unwrap();
+    let names = |client: &signer_client::Client| {
+        let status = client.status().unwrap();
+        (
+            status.tokens[0].name.clone(),
+            status.tokens[0].keys[0].label.clone(),
+        )
+    };
+    let own = names(&client).0;
+    client.name_token("0", "Kõrvits").unwrap();
+    client.name_key(&key.id, "second").unwrap();
+    signer.kill();
+    signer.restart();
+    let client = signer.client();
+    assert_eq!(names(&client), ("Kõrvits".to_owned(), "second".to_owned()));
+    client.name_token("0", "").unwrap();
+    assert_eq!(names(&client).0, own);
+    for (refused, code) in [
+        (client.name_token("7", "x"), "token_not_found"),
+        (client.name_key("7", "x"), "key_not_found"),
+        (client.name_key(&key.id, &"x".repeat(257)), "invalid_request"),
+    ] {
+        assert_eq!(refused.unwrap_err().fault_code(), code);
+    }
+}

@@ -8,6 +8,7 @@
     reason = "tests"
 )]
 
+mod fairness;
 mod harness;
 mod hostile;
 mod keys;

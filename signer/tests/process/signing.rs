@@ -144,6 +144,17 @@ fn sixty_four_waiting_messages_share_few_signatures() {
         counters.largest_batch >= 4 && counters.mean_batch() >= 4.0,
         "{counters:?}"
     );
+    // All of it was done with one key.
+    let figures = &client.status().unwrap().figures[0];
+    assert_eq!(
+        (figures.messages, figures.batches, figures.largest_batch),
+        (counters.messages, counters.batches, counters.largest_batch)
+    );
+    assert_eq!((figures.begun, figures.waiting), (32, 0));
+    assert!(
+        figures.longest_wait > 0 && figures.waited >= figures.longest_wait,
+        "{figures:?}"
+    );
 }
 
 #[test]
@@ -187,6 +198,7 @@ fn a_bad_request_spoils_nobody_elses() {
     }
     assert_eq!(outcomes[3].as_ref().unwrap_err().fault_code(), "invalid_request");
     assert_eq!(outcomes[4].as_ref().unwrap_err().fault_code(), "cert_not_found");
+    assert!(client.status().unwrap().figures[0].messages >= 3);
 }
 
 #[test]

@@ -5,6 +5,8 @@
 //! the library is initialised again (as in the reference): soon where nobody else works with it, else at most once an
 //! interval, and ever more rarely if it is of no use, for the sessions of the other tokens end with it.
 
+mod slots;
+
 use std::{
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -12,8 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cryptoki::slot::TokenInfo;
-use signer_client::{DeviceInfo, Pin, PinState, SlotInfo};
+use signer_client::{DeviceInfo, Pin, SlotInfo};
 
 use super::{
     Expected, Wake, core::Seen, device_file::DeviceSettings, failure::Failure, hardware_token::HardwareToken,
@@ -173,7 +174,7 @@ impl Device {
 
     fn round(&self, reloads: &mut Reloads) {
         let before = self.summary();
-        let mut read = self.library.load().and_then(|()| self.read_slots());
+        let mut read = self.library.load().and_then(|()| slots::read(&self.library));
         if !self.wants_reload(&read) {
             reloads.in_vain = 0;
         } else if self.may_reload(reloads) {
@@ -186,7 +187,7 @@ impl Device {
             read = self
                 .library
                 .reload(RELOAD_PATIENCE)
-                .and_then(|()| self.read_slots());
+                .and_then(|()| slots::read(&self.library));
         }
         self.take_note(read);
         for token in self.tokens() {
@@ -223,33 +224,6 @@ impl Device {
             RETRY.min(self.interval)
         };
         reloads.last.is_none_or(|last| last.elapsed() >= pause)
-    }
-
-    fn read_slots(&self) -> Result<Vec<(String, Seen)>, Failure> {
-        let settings = self.library.settings();
-        self.library.call(|library, _| {
-            let mut found: Vec<(String, Seen)> = Vec::new();
-            for slot in library.get_slots_with_token()? {
-                if !settings.slot_ids.is_empty() && !settings.slot_ids.contains(&slot.id()) {
-                    continue;
-                }
-                let info = match library.get_token_info(slot) {
-                    Ok(info) => info,
-                    Err(error) => {
-                        let error = Failure::from(error);
-                        tracing::warn!(device = settings.name, slot = slot.id(), %error, "a slot cannot be read");
-                        continue;
-                    }
-                };
-                let id = settings.token_id(slot.id(), info.serial_number(), info.label());
-                if found.iter().any(|(known, _)| *known == id) {
-                    tracing::warn!(device = settings.name, slot = slot.id(), token = id, "a second token with this id is not used");
-                    continue;
-                }
-                found.push((id, seen(slot, &info)));
-            }
-            Ok(found)
-        })
     }
 
     fn take_note(&self, read: Result<Vec<(String, Seen)>, Failure>) {
@@ -320,30 +294,5 @@ impl Device {
                 None
             }
         }
-    }
-}
-
-fn seen(slot: cryptoki::slot::Slot, info: &TokenInfo) -> Seen {
-    let pin = if info.user_pin_locked() {
-        PinState::Locked
-    } else if info.user_pin_final_try() {
-        PinState::FinalTry
-    } else if info.user_pin_count_low() {
-        PinState::CountLow
-    } else if info.user_pin_initialized() {
-        PinState::Good
-    } else {
-        PinState::NotSet
-    };
-    Seen {
-        slot,
-        label: info.label().trim().to_owned(),
-        serial_number: info.serial_number().trim().to_owned(),
-        model: format!("{} {}", info.manufacturer_id().trim(), info.model().trim())
-            .trim()
-            .to_owned(),
-        is_blank: !info.token_initialized() || pin == PinState::NotSet,
-        is_write_protected: info.write_protected(),
-        pin,
     }
 }

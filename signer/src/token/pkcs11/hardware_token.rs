@@ -1,5 +1,7 @@
 //! A hardware token.
 
+mod calls;
+
 use std::{sync::Arc, thread, time::Duration};
 
 use cryptoki::{mechanism::Mechanism, session::UserType};
@@ -10,11 +12,11 @@ use signer_client::{
 
 use super::{
     core::{Core, Seat, Seen, secret},
-    failure::{Failure, Remedy},
+    failure::Failure,
     library::Library,
     mechanism::Order,
-    objects,
-    pool::{Limits, Overdue, Pool},
+    new_key, objects,
+    pool::{Limits, Pool},
 };
 use crate::token::{Token, TokenCertificate, TokenKey, random_id};
 
@@ -128,74 +130,6 @@ impl HardwareToken {
                 tracing::error!(token = self.name, code = error.fault_code(), %error, "the PIN file");
             }
         }
-    }
-
-    /// A call by one of the seats.
-    fn call<T: Send + 'static>(
-        &self,
-        patience: Duration,
-        work: impl FnOnce(&Core, &mut Seat) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, SignerError> {
-        self.call_or(patience, SignerError::CannotSign, work)
-    }
-
-    fn call_or<T: Send + 'static>(
-        &self,
-        patience: Duration,
-        otherwise: impl FnOnce(String) -> SignerError,
-        work: impl FnOnce(&Core, &mut Seat) -> Result<T, Failure> + Send + 'static,
-    ) -> Result<T, SignerError> {
-        if self.core.state().slot.is_none() {
-            return Err(SignerError::TokenNotAvailable(self.id().to_owned()));
-        }
-        let core = Arc::clone(&self.core);
-        match self.pool.run(patience, move |seat| work(&core, seat)) {
-            Ok(result) => result.map_err(|failure| self.refused(failure, otherwise)),
-            Err(Overdue::TimedOut) => Err(SignerError::TimedOut),
-            Err(overdue) => {
-                tracing::error!(token = self.name, %overdue, "the token is not asked");
-                Err(SignerError::TokenNotAvailable(self.id().to_owned()))
-            }
-        }
-    }
-
-    fn refused(&self, failure: Failure, otherwise: impl FnOnce(String) -> SignerError) -> SignerError {
-        let id = || self.id().to_owned();
-        match (failure.remedy(), &failure) {
-            (Remedy::LookForToken, _) => {
-                tracing::warn!(token = self.name, %failure, "the token does not work; looking for it");
-                // Full: it is being looked for already.
-                let _ = self.missing.try_send(super::Wake::Look);
-                SignerError::TokenNotAvailable(id())
-            }
-            (_, Failure::NoPin) | (Remedy::Login, _) => SignerError::TokenNotActive(id()),
-            (_, Failure::NoKey) => {
-                self.core.suspect();
-                let _ = self.missing.try_send(super::Wake::Look);
-                SignerError::KeyNotAvailable(id())
-            }
-            (Remedy::RightPin, failure) if failure.is(cryptoki::error::RvError::PinIncorrect) => {
-                SignerError::PinIncorrect
-            }
-            (Remedy::RightPin, failure) => SignerError::LoginFailed(failure.to_string()),
-            (_, failure) => otherwise(failure.to_string()),
-        }
-    }
-
-    fn check_writable(&self) -> Result<(), SignerError> {
-        if self.core.is_read_only() {
-            return Err(SignerError::TokenReadOnly(self.id().to_owned()));
-        }
-        Ok(())
-    }
-
-    fn check_pin(&self, pin: &Pin) -> Result<bool, SignerError> {
-        let state = self.core.state();
-        let Some(known) = &state.pin else { return Ok(false) };
-        // The token itself does not check a PIN while somebody is logged in.
-        aws_lc_rs::constant_time::verify_slices_are_equal(known.reveal().as_bytes(), pin.reveal().as_bytes())
-            .map(|()| true)
-            .map_err(|_| SignerError::PinIncorrect)
     }
 }
 
@@ -361,7 +295,7 @@ impl Token for HardwareToken {
         self.call_or(KEY_PATIENCE, failed, move |core, seat| {
             let bytes = objects::id_bytes(&wanted)?;
             let settings = core.library.settings();
-            let (public, private) = objects::templates(
+            let (public, private) = new_key::templates(
                 (&bytes, &label, algorithm),
                 &settings.public_key,
                 &settings.private_key,

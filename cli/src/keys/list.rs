@@ -1,13 +1,15 @@
-//! `kiirtee keys list` and `kiirtee keys figures`: what the signer has, and what it has done.
+//! `kiirtee keys list`: what the signer has, in one table.
 
 use protocol_pki::certificate::Certificate;
 use serde::Serialize;
 use signer_client::{
-    CertificateInfo, CertificateStatus, Client, Counters, KeyInfo, KeyUsage, TokenInfo, TokenStatus,
+    CertificateInfo, CertificateStatus, KeyAlgorithm, KeyInfo, KeyUsage, TokenInfo, TokenStatus,
 };
 
-use crate::failure::{Failure, OrUnusable};
-use crate::output::{self, Table};
+use super::Console;
+use super::certificate::state;
+use crate::failure::Failure;
+use crate::output::Table;
 
 #[derive(Debug, Serialize)]
 struct ShownToken<'a> {
@@ -25,6 +27,7 @@ struct ShownKey<'a> {
     available: bool,
     certificates: Vec<ShownCertificate<'a>>,
     signing_requests: Vec<&'a str>,
+    algorithm: KeyAlgorithm,
 }
 
 #[derive(Debug, Serialize)]
@@ -36,50 +39,10 @@ struct ShownCertificate<'a> {
     expires: Option<String>,
 }
 
-pub(super) fn list(signer: &Client, json: bool) -> Result<(), Failure> {
-    let status = signer
-        .status()
-        .or_unusable(|| "ask the signer what it has".into())?;
+pub(super) fn list(console: &Console) -> Result<(), Failure> {
+    let status = console.status()?;
     let tokens: Vec<ShownToken<'_>> = status.tokens.iter().map(token).collect();
-    if json {
-        output::json(&tokens)
-    } else {
-        output::line(&table(&tokens))
-    }
-}
-
-#[derive(Debug, Serialize)]
-struct ShownFigures {
-    #[serde(flatten)]
-    counters: Counters,
-    mean_batch: f64,
-}
-
-pub(super) fn figures(signer: &Client, json: bool) -> Result<(), Failure> {
-    let status = signer
-        .status()
-        .or_unusable(|| "ask the signer what it has done".into())?;
-    let shown = ShownFigures {
-        counters: status.counters,
-        mean_batch: status.counters.mean_batch(),
-    };
-    if json {
-        return output::json(&shown);
-    }
-    let mut table = Table::new(&["what", "since start"]);
-    for (what, count) in [
-        ("messages signed", shown.counters.messages),
-        ("batches", shown.counters.batches),
-        ("largest batch", shown.counters.largest_batch),
-        ("signatures of any kind", shown.counters.signatures),
-        ("longest queue", shown.counters.longest_queue),
-        ("waited too long", shown.counters.expired),
-        ("refused, queue full", shown.counters.refused),
-    ] {
-        table.row([what.to_owned(), count.to_string()]);
-    }
-    table.row(["messages a batch".to_owned(), format!("{:.1}", shown.mean_batch)]);
-    output::line(&table.render())
+    console.tell(&tokens, || table(&tokens))
 }
 
 fn token(token: &TokenInfo) -> ShownToken<'_> {
@@ -100,6 +63,7 @@ fn key(key: &KeyInfo) -> ShownKey<'_> {
         available: key.available,
         certificates: key.certificates.iter().map(certificate).collect(),
         signing_requests: key.csrs.iter().map(|csr| csr.subject.as_str()).collect(),
+        algorithm: key.algorithm,
     }
 }
 
@@ -154,17 +118,16 @@ fn table(tokens: &[ShownToken<'_>]) -> String {
 }
 
 fn certificate_cells(certificate: &ShownCertificate<'_>) -> [String; 4] {
-    let active = if certificate.active { "" } else { ", not active" };
     [
         short(&certificate.sha256),
-        format!("{}{active}", word(&certificate.status)),
+        state(certificate.status, certificate.active),
         certificate.client.unwrap_or("-").to_owned(),
         certificate.expires.clone().unwrap_or_else(|| "?".into()),
     ]
 }
 
 /// The word that stands for a value in JSON too.
-fn word(value: &impl Serialize) -> String {
+pub(super) fn word(value: &impl Serialize) -> String {
     match serde_json::to_value(value) {
         Ok(serde_json::Value::String(word)) => word.replace('_', " "),
         _ => "?".into(),
@@ -172,6 +135,6 @@ fn word(value: &impl Serialize) -> String {
 }
 
 /// The beginning of a long hexadecimal name, enough to tell it from others.
-fn short(name: &str) -> String {
+pub(super) fn short(name: &str) -> String {
     name.chars().take(12).collect()
 }
