@@ -11,10 +11,10 @@ use tempfile::TempDir;
 use super::instance::{is_built, kiirtee, wait_until};
 
 /// The PIN of the software token.
-pub const PIN: &str = "Sunny-day-42";
+pub(crate) const PIN: &str = "Sunny-day-42";
 
 /// Whether there is such a program; if not, says so.
-pub fn has(program: &str) -> bool {
+pub(crate) fn has(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output().is_ok();
     if !found {
         eprintln!("SKIPPED: {program} is not installed");
@@ -23,7 +23,7 @@ pub fn has(program: &str) -> bool {
 }
 
 /// What openssl says; it must succeed.
-pub fn openssl(arguments: &[&str]) -> String {
+pub(crate) fn openssl(arguments: &[&str]) -> String {
     let output = Command::new("openssl").args(arguments).output().unwrap();
     let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
     assert!(output.status.success(), "openssl {arguments:?}: {text}");
@@ -31,14 +31,14 @@ pub fn openssl(arguments: &[&str]) -> String {
 }
 
 /// A running signer; it ends when this is dropped.
-pub struct Signer {
+pub(crate) struct Signer {
     folder: TempDir,
     process: Child,
 }
 
 impl Signer {
     /// Nothing where the signer was not built.
-    pub fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         if !is_built() {
             return None;
         }
@@ -63,12 +63,12 @@ impl Signer {
     }
 
     /// The path of a file of the test.
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
 
     /// `kiirtee keys` with standard input.
-    pub fn run(&self, arguments: &[&str], input: &str) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str], input: &str) -> Output {
         let mut child = kiirtee()
             .arg("keys")
             .args(["--socket", &self.file("signer.sock")])
@@ -85,7 +85,7 @@ impl Signer {
     }
 
     /// The answer of `kiirtee keys … --json`, which must succeed.
-    pub fn json(&self, arguments: &[&str], input: &str) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str], input: &str) -> Value {
         let output = self.run(&[arguments, &["--json"]].concat(), input);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.success(), "{arguments:?}: {said}");
@@ -93,7 +93,7 @@ impl Signer {
     }
 
     /// What a person sees who types these lines at a terminal.
-    pub fn on_a_terminal(&self, command: &str, lines: &[&str]) -> String {
+    pub(crate) fn on_a_terminal(&self, command: &str, lines: &[&str]) -> String {
         let kiirtee = env!("CARGO_BIN_EXE_kiirtee");
         let socket = self.file("signer.sock");
         let command = format!("'{kiirtee}' keys --socket '{socket}' {command}");
@@ -116,14 +116,34 @@ impl Signer {
     }
 
     /// The file of a certificate for a signing request, issued by openssl.
-    pub fn certify(&self, request: &str) -> String {
+    pub(crate) fn certify(&self, request: &str) -> String {
         let (key, certificate) = (self.file("ca.key"), self.file("signed.pem"));
         let extensions = self.file("extensions");
         fs::write(&extensions, "keyUsage = critical, nonRepudiation\n").unwrap();
-        openssl(&["ecparam", "-genkey", "-name", "prime256v1", "-noout", "-out", &key]);
         openssl(&[
-            "x509", "-req", "-in", request, "-signkey", &key, "-force_pubkey", &self.public(request), "-extfile",
-            &extensions, "-days", "9", "-out", &certificate,
+            "ecparam",
+            "-genkey",
+            "-name",
+            "prime256v1",
+            "-noout",
+            "-out",
+            &key,
+        ]);
+        openssl(&[
+            "x509",
+            "-req",
+            "-in",
+            request,
+            "-signkey",
+            &key,
+            "-force_pubkey",
+            &self.public(request),
+            "-extfile",
+            &extensions,
+            "-days",
+            "9",
+            "-out",
+            &certificate,
         ]);
         certificate
     }
