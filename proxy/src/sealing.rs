@@ -9,6 +9,8 @@
 
 mod line;
 mod sealer;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -165,6 +165,31 @@ impl Draft {
         Self::rest(process, entry, content, (BodyLog::off(), false))
     }
 
+    /// A draft of a message that says this.
+    #[cfg(test)]
+    pub(crate) fn saying(message: &str) -> Self {
+        let client = ClientId::parse_encoded("TEST/GOV/123/sub").unwrap();
+        let service = ServiceId {
+            provider: client.clone(),
+            service_code: "service".into(),
+            service_version: None,
+        };
+        Self {
+            entry: Entry {
+                message_id: message.to_owned(),
+                request_id: None,
+                direction: Direction::Request,
+                client_side: true,
+                client,
+                service,
+                kind: MessageKind::Rest,
+            },
+            message: Bytes::copy_from_slice(message.as_bytes()),
+            body: None,
+            truncated: false,
+        }
+    }
+
     /// The record, of this moment.
     #[must_use]
     pub fn signed(self, signature: &SignatureParts) -> Record {
