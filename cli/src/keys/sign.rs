@@ -19,12 +19,11 @@ use crate::failure::{Failure, OrUnusable};
 const PIECE_BYTES: usize = 64 * 1024;
 
 #[derive(Debug, Args)]
-#[group(id = "what", required = true, multiple = false, args = ["file", "text"])]
 pub(super) struct Sign {
     /// The key's id, or the beginning of it
     key: String,
     /// The file to sign; -: standard input
-    #[arg(long)]
+    #[arg(long, required_unless_present = "text", conflicts_with = "text")]
     file: Option<PathBuf>,
     /// The text to sign
     #[arg(long)]
