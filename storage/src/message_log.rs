@@ -24,6 +24,7 @@ mod records;
 mod retention;
 mod shared_signatures;
 mod upgrade;
+mod waiting;
 mod writer;
 
 #[cfg(test)]
@@ -66,6 +67,7 @@ use crate::time_stamping::{Policy, Rules};
 use encryption::Content;
 use figures::Counters;
 use id::{Sequence, from_micros, micros};
+use waiting::{Share, Waiting};
 use writer::{Appended, Change, Job, NOT_FAILING, Writer};
 
 /// Version of the format that is on the crate's page.
@@ -73,6 +75,10 @@ pub const FORMAT_VERSION: u32 = 3;
 
 /// Records that may wait for the disk; the next one is refused with [`LogError::Overloaded`].
 pub const DEFAULT_QUEUE: usize = 4096;
+
+/// Bytes of records that may wait for the disk, with their messages, signature documents and what remains of a body; the next
+/// record is refused with [`LogError::Overloaded`].
+pub const DEFAULT_QUEUE_BYTES: usize = 128 << 20;
 
 /// Chunks of bodies that may wait for the disk; the next one makes its sender wait. 64 chunks are 4 MiB.
 const CHUNK_QUEUE: usize = 64;
@@ -82,6 +88,8 @@ const CHUNK_QUEUE: usize = 64;
 pub struct Settings {
     /// Records that may wait for the disk, [`DEFAULT_QUEUE`].
     pub queue: usize,
+    /// Bytes of records that may wait, [`DEFAULT_QUEUE_BYTES`]; a larger record is taken when no other waits.
+    pub queue_bytes: usize,
     /// When messages are refused because time-stamping fails.
     pub time_stamping: Rules,
     /// Nice value of the writer's thread: under load, who makes records goes first, so that more of them share a sync.
@@ -94,6 +102,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             queue: DEFAULT_QUEUE,
+            queue_bytes: DEFAULT_QUEUE_BYTES,
             time_stamping: Rules::default(),
             nice: 0,
             keys: None,
@@ -113,6 +122,7 @@ pub struct MessageLog {
 struct Inner {
     /// `None` only while the log is being closed.
     jobs: Option<flume::Sender<Job>>,
+    waiting: Arc<Waiting>,
     chunks: flume::Sender<body::Chunk>,
     records: Records,
     thread: Option<JoinHandle<()>>,
@@ -156,7 +166,9 @@ impl MessageLog {
         let failing_since = meta::failing_since(&db).map_err(failed)?.unwrap_or(NOT_FAILING);
 
         let db = Arc::new(db);
-        let (jobs, jobs_of_writer) = flume::bounded(settings.queue);
+        // Bounded by `waiting`, and changes by the threads that wait for theirs.
+        let (jobs, jobs_of_writer) = flume::unbounded();
+        let waiting = Arc::new(Waiting::at_most(settings.queue, settings.queue_bytes));
         let (chunks, chunks_of_writer) = flume::bounded(CHUNK_QUEUE);
         let counters = Arc::new(Counters::default());
         let failing_since = Arc::new(AtomicI64::new(failing_since));
@@ -179,6 +191,7 @@ impl MessageLog {
             })?;
         let inner = Inner {
             jobs: Some(jobs),
+            waiting,
             chunks,
             records: Records {
                 db,
@@ -220,15 +233,24 @@ impl MessageLog {
         records: impl IntoIterator<Item = (Record, Reply<Result<LogReceipt, LogError>>)>,
     ) {
         let mut accepted = Vec::new();
+        let mut share = Share::none(Arc::clone(&self.inner.waiting));
         for (record, reply) in records {
-            match self.check(&record).and_then(|()| self.sealed(record)) {
+            match self.accept(record, &mut share) {
                 Ok(appended) => accepted.push((appended, reply)),
                 Err(refused) => reply.send(Err(refused)),
             }
         }
         if !accepted.is_empty() {
-            self.hand_over(Job::Append(accepted));
+            self.hand_over(Job::Append(accepted, share));
         }
+    }
+
+    fn accept(&self, record: Record, share: &mut Share) -> Result<Appended, LogError> {
+        self.check(&record)?;
+        share
+            .grow(waiting::size(&record))
+            .inspect_err(|_| self.inner.counters.refused())?;
+        self.sealed(record)
     }
 
     /// Encrypts the message, if the log is encrypted, on the caller's thread: the writer serves all.
@@ -258,15 +280,9 @@ impl MessageLog {
 
     fn hand_over(&self, job: Job) {
         let Some(jobs) = &self.inner.jobs else { return };
-        let (job, problem) = match jobs.try_send(job) {
-            Ok(()) => return,
-            Err(flume::TrySendError::Full(job)) => {
-                self.inner.counters.refused();
-                (job, LogError::Overloaded { waiting: jobs.len() })
-            }
-            Err(flume::TrySendError::Disconnected(job)) => (job, LogError::Stopped),
-        };
-        job.refuse(&problem);
+        if let Err(flume::SendError(job)) = jobs.send(job) {
+            job.refuse(&LogError::Stopped);
+        }
     }
 
     /// Begins a body, to be finished and handed in with its record.
@@ -286,9 +302,7 @@ impl MessageLog {
     /// Figures for metrics.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        self.inner
-            .counters
-            .figures(self.inner.jobs.as_ref().map_or(0, flume::Sender::len))
+        self.inner.counters.figures(self.inner.waiting.records())
     }
 
     /// Memory that the log takes now, for metrics.

@@ -31,6 +31,26 @@ struct Known {
     hash_chain_result: Option<Bytes>,
 }
 
+impl Known {
+    /// These very bytes. The memory is not free for others while it is known.
+    fn holds(&self, signature: &Bytes, result: Option<&Bytes>) -> bool {
+        is_same(&self.signature, signature)
+            && match (&self.hash_chain_result, result) {
+                (Some(known), Some(result)) => is_same(known, result) || known == result,
+                (known, result) => known.as_ref() == result,
+            }
+    }
+
+    /// The same content: first the shorter, which has a digest of its own in each batch.
+    fn equals(&self, signature: &Bytes, result: Option<&Bytes>) -> bool {
+        self.hash_chain_result.as_ref() == result && self.signature == *signature
+    }
+}
+
+fn is_same(one: &Bytes, other: &Bytes) -> bool {
+    std::ptr::eq(one.as_ptr(), other.as_ptr()) && one.len() == other.len()
+}
+
 impl SharedSignatures {
     /// Where the same document lies, if it was stored less than [`WINDOW`] before `now`.
     pub(super) fn find(
@@ -39,9 +59,13 @@ impl SharedSignatures {
         signature: &Bytes,
         result: Option<&Bytes>,
     ) -> Option<SignatureRef> {
+        // The records of a batch have one document in memory, unless they were received.
+        let same = |known: &&Known| known.holds(signature, result);
+        let equal = |known: &&Known| known.equals(signature, result);
         self.known
             .iter()
-            .find(|known| known.signature == *signature && known.hash_chain_result.as_ref() == result)
+            .find(same)
+            .or_else(|| self.known.iter().find(equal))
             .filter(|known| now.time() - known.id.time() < WINDOW)
             .map(|known| SignatureRef(known.id))
     }
@@ -87,6 +111,25 @@ mod tests {
         // Stored again, the newer one is found.
         shared.remember(later, &a, Some(&b));
         assert_eq!(shared.find(later.next(), &a, Some(&b)), Some(SignatureRef(later)));
+    }
+
+    #[test]
+    fn a_document_in_the_same_memory_is_another_with_another_result_or_length() {
+        let id = RecordId::first_at(datetime!(2026-01-02 12:00 UTC));
+        let (text, one, two) = (
+            Bytes::from_static(b"<a/><a/>"),
+            Bytes::from_static(b"1"),
+            Bytes::from_static(b"2"),
+        );
+        let mut shared = SharedSignatures::default();
+        let stored = shared.remember(id, &text, Some(&one));
+        assert_eq!(shared.find(id.next(), &text, Some(&one)), Some(stored));
+        assert_eq!(
+            shared.find(id.next(), &text, Some(&Bytes::from(b"1".to_vec()))),
+            Some(stored)
+        );
+        assert_eq!(shared.find(id.next(), &text, Some(&two)), None);
+        assert_eq!(shared.find(id.next(), &text.slice(..4), Some(&one)), None);
     }
 
     #[test]

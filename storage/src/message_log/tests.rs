@@ -713,3 +713,52 @@ fn a_full_queue_is_said_and_what_was_taken_is_kept() {
     assert_eq!(logged + refused, 2000);
     assert_eq!(keys(&log, Column::Record), logged);
 }
+
+#[test]
+fn records_handed_over_together_are_bounded_one_by_one() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        queue: 100,
+        ..Settings::default()
+    };
+    let log = MessageLog::open(directory.path(), settings).unwrap();
+    log.set_time_stamping_provider_configured(true);
+    let hand_over = |count: usize| {
+        let (replies, answers): (Vec<_>, Vec<_>) = (0..count).map(|_| reply::channel()).unzip();
+        log.append_all(replies.into_iter().map(|reply| (record("q", "<s/>"), reply)));
+        let answers = answers.iter().map(|answer| answer.recv().unwrap());
+        answers.partition::<Vec<_>, _>(Result::is_ok)
+    };
+    let (logged, refused) = hand_over(300);
+    assert_eq!((logged.len(), refused.len()), (100, 200));
+    assert!(
+        refused
+            .iter()
+            .all(|answer| matches!(answer, Err(LogError::Overloaded { waiting: 100 })))
+    );
+    assert_eq!((log.figures().refused, log.figures().waiting), (200, 0));
+    let (logged, refused) = hand_over(100);
+    assert_eq!((logged.len(), refused.len()), (100, 0));
+    assert_eq!(keys(&log, Column::Record), 200);
+}
+
+#[test]
+fn records_that_wait_are_bounded_by_their_bytes() {
+    let directory = tempfile::tempdir().unwrap();
+    let settings = Settings {
+        queue_bytes: 100_000,
+        ..Settings::default()
+    };
+    let log = MessageLog::open(directory.path(), settings).unwrap();
+    log.set_time_stamping_provider_configured(true);
+    let of = |bytes: usize| Record {
+        message: Bytes::from(vec![b'm'; bytes]),
+        ..record("q", "<s/>")
+    };
+    // Larger than everything that may wait, but alone.
+    append(&log, of(150_000));
+    let (replies, answers): (Vec<_>, Vec<_>) = (0..4).map(|_| reply::channel()).unzip();
+    log.append_all(replies.into_iter().map(|reply| (of(40_000), reply)));
+    let logged = answers.iter().map(|answer| answer.recv().unwrap().is_ok());
+    assert_eq!(logged.collect::<Vec<_>>(), [true, true, false, false]);
+}

@@ -23,9 +23,10 @@ use super::figures::Counters;
 use super::id::{RecordId, Sequence, micros};
 use super::record::{LoggedBody, Record, SignatureRef};
 use super::shared_signatures::SharedSignatures;
+use super::waiting::Share;
 use super::{DatabaseError, LogError, LogReceipt, meta};
 
-/// Records (and other changes) written by one sync at most.
+/// A group is closed when it has this many records and other changes; the last job may bring more.
 const MAX_GROUP: usize = 1024;
 /// A group is closed when it has this many bytes.
 const MAX_GROUP_BYTES: usize = 4 << 20;
@@ -41,7 +42,7 @@ pub(super) const NOT_FAILING: i64 = i64::MIN;
 #[derive(Debug)]
 pub(super) enum Job {
     /// Records that are written by one sync.
-    Append(Vec<(Appended, Reply<Result<LogReceipt, LogError>>)>),
+    Append(Vec<(Appended, Reply<Result<LogReceipt, LogError>>)>, Share),
     Change(Change, Reply<Result<(), LogError>>),
 }
 
@@ -49,12 +50,20 @@ impl Job {
     /// Tells everybody who waits that nothing was written.
     pub(super) fn refuse(self, problem: &LogError) {
         match self {
-            Self::Append(records) => {
+            Self::Append(records, _) => {
                 for (_, reply) in records {
                     reply.send(Err(problem.clone()));
                 }
             }
             Self::Change(_, reply) => reply.send(Err(problem.clone())),
+        }
+    }
+
+    /// Records, or one for another change, and their bytes.
+    fn size(&self) -> (usize, usize) {
+        match self {
+            Self::Append(_, share) => (share.records(), share.bytes()),
+            Self::Change(..) => (1, 0),
         }
     }
 }
@@ -260,11 +269,13 @@ impl Writer {
     /// Everything that waits, up to the bounds of a group. The bodies of these records are in the queue of chunks by
     /// now, because a body is finished before its record is handed in.
     fn gather(&self, first: Job) -> Vec<Job> {
-        let mut bytes = size(&first);
+        let (mut records, mut bytes) = first.size();
         let mut jobs = vec![first];
-        while jobs.len() < MAX_GROUP && bytes < MAX_GROUP_BYTES {
+        while records < MAX_GROUP && bytes < MAX_GROUP_BYTES {
             let Ok(job) = self.jobs.try_recv() else { break };
-            bytes += size(&job);
+            let (more, larger) = job.size();
+            records += more;
+            bytes += larger;
             jobs.push(job);
         }
         jobs
@@ -274,7 +285,7 @@ impl Writer {
         let mut outcome = Ok(());
         for job in jobs {
             match job {
-                Job::Append(records) => {
+                Job::Append(records, _waited) => {
                     for (appended, reply) in records {
                         let id = self.sequence.next(appended.record.time);
                         group.waiters.push(Waiter::Record(id, reply));
@@ -511,18 +522,6 @@ impl Writer {
         for id in abandoned {
             self.open_bodies.remove(&id);
         }
-    }
-}
-
-fn size(job: &Job) -> usize {
-    match job {
-        Job::Append(records) => {
-            let sizes = records
-                .iter()
-                .map(|(Appended { record, .. }, _)| record.message.len() + record.signature.len());
-            sizes.sum()
-        }
-        Job::Change(..) => 0,
     }
 }
 
