@@ -70,7 +70,7 @@ impl<'b> SoapSource<'b> {
             SoapPart {
                 headers,
                 content_type,
-                bytes: bytes.into(),
+                bytes,
             },
             Self(Attachments::Ended(body)),
         ))
