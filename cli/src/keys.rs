@@ -1,10 +1,10 @@
 //! `kiirtee keys`: tokens, keys, signing requests and certificates, through the signer's socket.
 //!
-//! - [`list`], [`figures`]: what the signer has, and what it has done
-//! - [`token`]: PINs, names, devices
-//! - [`key`], [`request`], [`certificate`]: the way of a key from its making to its use
-//! - [`sign`], [`bench`]: trying a key
-//! - [`pin`] with [`terminal`], [`find`], [`refusal`]: what all of them need
+//! - `list`, `figures`: what the signer has, and what it has done
+//! - `token`: PINs, names, devices
+//! - `key`, `request`, `certificate`: the way of a key from its making to its use
+//! - `sign`, `bench`: trying a key
+//! - `pin` with `terminal`, `find`, `refusal`: what all of them need
 //!
 //! docs/keys.md has every command with its JSON, and those of the reference's signer console beside them.
 

@@ -29,7 +29,7 @@ Exit codes:
 pub struct Arguments {
     #[command(flatten)]
     pub(crate) request: ScenarioOptions,
-    /// Several requests, mixed: a TOML file with [load], [defaults] and [[scenario]]; flags win over it
+    /// Several requests, mixed: a TOML file with `[load]`, `[defaults]` and `[[scenario]]`; flags win over it
     #[arg(short, long, value_name = "FILE", help_heading = "Request")]
     pub(crate) scenarios: Option<PathBuf>,
     #[command(flatten)]

@@ -2,9 +2,9 @@
 //!
 //! | Module | What it remembers |
 //! |---|---|
-//! | [`verdict`] | one verdict: which document, by whom, by which global configuration |
-//! | [`memory`] | verdicts and signers of one worker |
-//! | [`shared`] | verdicts of all workers, and who is verifying what at this moment |
+//! | `verdict` | one verdict: which document, by whom, by which global configuration |
+//! | `memory` | verdicts and signers of one worker |
+//! | `shared` | verdicts of all workers, and who is verifying what at this moment |
 
 mod memory;
 mod shared;

@@ -2,14 +2,14 @@
 //!
 //! | Module | Subject |
 //! |---|---|
-//! | [`device_file`] | `devices.toml`: which libraries, and how they are used |
-//! | [`device`] | a device: slots are read, tokens come and go |
-//! | [`hardware_token`] | a token: what the signer asks of it |
-//! | [`core`] | sessions and logins: lost ones are opened again |
-//! | [`pool`] | threads that call the token; calls that hang |
-//! | [`library`], [`gate`] | the library in this process; initialised while nobody is inside |
-//! | [`objects`], [`new_key`], [`mechanism`] | keys, certificates, signatures in terms of PKCS #11 |
-//! | [`failure`] | what a library says, and what helps |
+//! | `device_file` | `devices.toml`: which libraries, and how they are used |
+//! | `device` | a device: slots are read, tokens come and go |
+//! | `hardware_token` | a token: what the signer asks of it |
+//! | `core` | sessions and logins: lost ones are opened again |
+//! | `pool` | threads that call the token; calls that hang |
+//! | `library`, `gate` | the library in this process; initialised while nobody is inside |
+//! | `objects`, `new_key`, `mechanism` | keys, certificates, signatures in terms of PKCS #11 |
+//! | `failure` | what a library says, and what helps |
 //!
 //! Nobody outside calls a library: calls can hang, and only the threads made for them may.
 
