@@ -203,10 +203,15 @@ impl Context {
     /// Signs the messages of these jobs, which have one certificate, in batches as large as allowed; then answers each
     /// job. A failure fails the jobs of its batch.
     fn sign_messages(&self, mut jobs: Vec<MessagesJob>, cache: &mut Intermediates) {
+        // What is wrong with one job must not fail the others.
+        while let Some(first) = jobs.first()
+            && let Err(error) = cache.parse(&first.intermediates)
+        {
+            self.refuse_first(&mut jobs, error);
+        }
         let Some(first) = jobs.first() else { return };
-        let intermediates = match cache.parse(&first.intermediates) {
-            Ok(intermediates) => intermediates,
-            Err(error) => return self.answer_all(jobs, &error),
+        let Ok(intermediates) = cache.parse(&first.intermediates) else {
+            return;
         };
         jobs.iter()
             .for_each(|job| self.counters.begun(job.since.elapsed()));
@@ -252,11 +257,9 @@ impl Context {
         signed
     }
 
-    fn answer_all(&self, jobs: Vec<MessagesJob>, error: &SignerError) {
-        for job in jobs {
-            self.counters.failed(error);
-            job.ticket.answer(Err(error.clone()));
-        }
+    fn refuse_first(&self, jobs: &mut Vec<MessagesJob>, error: SignerError) {
+        self.counters.failed(&error);
+        jobs.remove(0).ticket.answer(Err(error));
     }
 }
 
