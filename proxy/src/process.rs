@@ -40,11 +40,3 @@ pub struct Process {
     /// Who obtains time-stamps.
     pub time_stamper: TimeStamper,
 }
-
-/// Makes this thread less urgent than the workers by this nice value: under load they go first, and more messages gather
-/// for what this thread does.
-pub fn yield_to_workers(nice: i32) {
-    if let Err(error) = rustix::process::setpriority_process(None, nice) {
-        tracing::warn!(%error, nice, "the urgency of a thread cannot be changed");
-    }
-}

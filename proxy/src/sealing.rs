@@ -87,7 +87,7 @@ impl Sealing {
         let thread = std::thread::Builder::new()
             .name("sealing".to_owned())
             .spawn(move || {
-                crate::process::yield_to_workers(nice);
+                reply::yield_to_askers(nice);
                 sealer.run();
             })?;
         Ok(Self {

@@ -147,7 +147,8 @@ fn run(config: &Path, preset: Option<Preset>) -> Result<(), MainError> {
         );
     }
     forbid_core_dumps();
-    yield_to_workers(settings.kiirtee.background_nice);
+    // All threads of the signer answer.
+    reply::yield_to_askers(settings.kiirtee.background_nice);
     let _lock = lock_state(&settings.kiirtee.state_directory)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(MainError::Signals)?;
     let service = Service::start(&settings)?;
@@ -191,14 +192,6 @@ fn forbid_core_dumps() {
     use rustix::process::{DumpableBehavior, set_dumpable_behavior};
     if let Err(error) = set_dumpable_behavior(DumpableBehavior::NotDumpable) {
         tracing::warn!(%error, "core dumps cannot be forbidden");
-    }
-}
-
-/// Under load, workers go first and messages gather meanwhile, so that more of them share a signature. The threads that
-/// are started from here on inherit it.
-fn yield_to_workers(nice: i32) {
-    if let Err(error) = rustix::process::setpriority_process(None, nice) {
-        tracing::warn!(%error, nice, "the signer's urgency cannot be changed");
     }
 }
 

@@ -182,7 +182,7 @@ impl MessageLog {
         let thread = std::thread::Builder::new()
             .name("message-log".into())
             .spawn(move || {
-                yield_to_others(settings.nice);
+                reply::yield_to_askers(settings.nice);
                 writer.run();
             })
             .map_err(|source| OpenError::Io {
@@ -475,11 +475,4 @@ pub enum MarkError {
 #[must_use]
 pub fn as_logged(time: OffsetDateTime) -> OffsetDateTime {
     from_micros(micros(time))
-}
-
-/// Makes this thread less urgent by this nice value.
-fn yield_to_others(nice: i32) {
-    if let Err(error) = rustix::process::setpriority_process(None, nice) {
-        tracing::warn!(%error, nice, "the urgency of the message log's thread cannot be changed");
-    }
 }

@@ -33,7 +33,13 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
             &["protocol-pki"],
         ),
         "signer" => (
-            vec!["protocol-pki", "protocol-signature", "settings", "signer-client"],
+            vec![
+                "protocol-pki",
+                "protocol-signature",
+                "reply",
+                "settings",
+                "signer-client",
+            ],
             &[],
         ),
         "confclient" => (
