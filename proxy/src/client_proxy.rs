@@ -15,7 +15,6 @@ mod soap;
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use protocol_message::identifier::{ClientId, SecurityServerId, ServiceId};
 use protocol_message::metadata::LIST_CLIENTS;
@@ -79,7 +78,7 @@ impl ClientProxy {
         body: &mut Body,
         responder: &mut Responder,
     ) -> Result<(), HttpError> {
-        let counted = Counted::begin(&self.0);
+        let counted = self.0.process.metrics.side(Side::ClientProxy).begin();
         let answer = match begin(&self.0, request) {
             Ok(exchange) => rest::exchange(&exchange, body).await,
             Err(error) => Err(error),
@@ -97,7 +96,7 @@ impl ClientProxy {
         body: &mut Body,
         responder: &mut Responder,
     ) -> Result<(), HttpError> {
-        let counted = Counted::begin(&self.0);
+        let counted = self.0.process.metrics.side(Side::ClientProxy).begin();
         let answer = match begin_soap(&self.0, request) {
             Ok(exchange) => soap::exchange(&exchange, body).await,
             Err(error) => Err(error),
@@ -107,28 +106,6 @@ impl ClientProxy {
             Ok(answer) => soap::respond(responder, &answer).await,
             Err(error) => respond::soap_fault(responder, request, &error).await,
         }
-    }
-}
-
-/// Counts an exchange from its beginning to its end.
-struct Counted<'a> {
-    worker: &'a WorkerState,
-    began: Instant,
-}
-
-impl<'a> Counted<'a> {
-    fn begin(worker: &'a WorkerState) -> Self {
-        worker.process.metrics.side(Side::ClientProxy).running.inc();
-        Self {
-            worker,
-            began: Instant::now(),
-        }
-    }
-
-    fn end(self, answered: bool) {
-        let metrics = self.worker.process.metrics.side(Side::ClientProxy);
-        metrics.running.dec();
-        metrics.finished(answered, self.began.elapsed());
     }
 }
 

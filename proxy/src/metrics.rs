@@ -2,6 +2,7 @@
 //!
 //! Every series is made once at start, so that counting on the request path is an atomic add and takes no lock.
 
+mod exchange;
 mod message_log;
 
 use std::sync::atomic::AtomicU64;
@@ -14,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+pub use exchange::Counted;
 pub use message_log::LogMetrics;
 
 /// Which half of the server a series speaks of.
@@ -50,7 +52,7 @@ struct OutcomeLabel {
 pub struct SideMetrics {
     /// Exchanges answered with what the other side said, provider errors included.
     pub answered: Counter,
-    /// Exchanges that ended in a fault.
+    /// Exchanges that ended in a fault, or that were given up.
     pub faulted: Counter,
     /// Exchanges under way.
     pub running: Gauge,
@@ -275,14 +277,6 @@ impl Metrics {
     }
 }
 
-impl SideMetrics {
-    /// Counts one finished exchange.
-    pub fn finished(&self, answered: bool, took: Duration) {
-        if answered { &self.answered } else { &self.faulted }.inc();
-        self.duration.observe(took.as_secs_f64());
-    }
-}
-
 fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
     let exchanges = Family::<OutcomeLabel, Counter>::default();
     let running = Family::<SideLabel, Gauge>::default();
@@ -378,12 +372,8 @@ mod tests {
     #[test]
     fn counts_each_side_apart() {
         let metrics = Metrics::new();
-        metrics
-            .side(Side::ClientProxy)
-            .finished(true, Duration::from_millis(3));
-        metrics
-            .side(Side::ServerProxy)
-            .finished(false, Duration::from_millis(3));
+        metrics.side(Side::ClientProxy).begin().end(true);
+        metrics.side(Side::ServerProxy).begin().end(false);
         let text = metrics.render();
         assert!(
             text.contains(r#"xroad_exchanges_total{side="client_proxy",outcome="answered"} 1"#),

@@ -14,7 +14,6 @@ pub(crate) mod version;
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
 
 use bytes::Bytes;
 use protocol_message::fault::{Fault, SOAP_FAULT_CONTENT_TYPE};
@@ -50,18 +49,16 @@ impl Handler for ServerProxy {
         body: &mut Body,
         responder: &mut Responder,
     ) -> Result<(), HttpError> {
-        let (process, began) = (&self.0.process, Instant::now());
-        let metrics = process.metrics.side(Side::ServerProxy);
+        let process = &self.0.process;
         if !process.settings.proxy.server_support_clients_pooled_connections {
             responder.close_after();
         }
-        metrics.running.inc();
+        let counted = process.metrics.side(Side::ServerProxy).begin();
         let outcome = match begin(&self.0, &request) {
             Ok(exchange) => exchange.run(body, responder).await,
             Err(error) => Err(error),
         };
-        metrics.running.dec();
-        metrics.finished(outcome.is_ok(), began.elapsed());
+        counted.end(outcome.is_ok());
         match outcome {
             Ok(()) => Ok(()),
             Err(error) if responder.is_started() => {

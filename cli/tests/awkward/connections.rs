@@ -20,6 +20,7 @@ fn information_systems_may_be_slow_impatient_or_gone() {
     who_takes_its_answer_slowly_gets_it(&scene);
     who_has_nothing_more_to_send_gets_its_answer(&scene);
     who_has_gone_is_not_worked_for(&scene);
+    who_has_gone_in_the_middle_of_its_request_is_under_way_no_more(&scene);
     who_reads_only_when_all_is_sent_hears_the_refusal(&scene);
     scene.is_as_before("odd connections");
 }
@@ -136,6 +137,21 @@ fn who_has_gone_is_not_worked_for(scene: &Scene) {
     let mut stays = scene.raw();
     let answer = stays.get(&scene.path("echo/delay?ms=1500")).answer().unwrap();
     assert_eq!((answer.status(), stays.interim.len()), (200, 0));
+}
+
+/// And is counted once, as an exchange that failed.
+fn who_has_gone_in_the_middle_of_its_request_is_under_way_no_more(scene: &Scene) {
+    let exchanges = || scene.metric("consumer", "xroad_exchanges_total");
+    let running = || scene.metric("consumer", "xroad_exchanges_running");
+    let before = exchanges();
+    for path in [scene.path("echo"), "/".to_owned()] {
+        let mut raw = scene.raw();
+        raw.post(&path, "Content-Length: 1000").send("only a part of it");
+        wait_until("the exchange to run", || running() == 1);
+        drop(raw);
+        wait_until("the exchange to be under way no more", || running() == 0);
+    }
+    assert_eq!(exchanges(), before + 2);
 }
 
 /// A plain client that writes all it has before it reads. It must not be reset before it has read why.
