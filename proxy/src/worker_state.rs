@@ -43,6 +43,7 @@ impl WorkerState {
         let peers = Peers::new(&process.settings.proxy);
         let (sealed, outcomes) = Inbox::new();
         let (logged, receipts) = Inbox::new();
+        let (finished, ends) = Inbox::new();
         let (to_seal, unsealed) = Outbox::new();
         let (to_log, unlogged) = Outbox::new();
         let (sealing, log) = (Arc::clone(&process), Arc::clone(&process));
@@ -50,6 +51,7 @@ impl WorkerState {
         monoio::spawn(unlogged.run(move |records| log.log.append_all(records)));
         monoio::spawn(outcomes.run());
         monoio::spawn(receipts.run());
+        monoio::spawn(ends.run());
         Rc::new(Self {
             peers,
             services: ConnectionPool::new(PoolSettings::default()),
@@ -57,6 +59,7 @@ impl WorkerState {
             verifier: Verifier::new(
                 process.settings.kiirtee.verification_cache,
                 Arc::clone(&process.verdicts),
+                finished,
             ),
             to_seal,
             sealed,

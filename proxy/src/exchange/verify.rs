@@ -16,12 +16,14 @@ mod tests;
 pub use shared::SharedVerdicts;
 
 use std::cell::RefCell;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use protocol_message::identifier::ClientId;
 use protocol_signature::document::SignatureDocument;
 use protocol_signature::hash_chain::Parts;
 use protocol_signature::verify::{self, Evidence, Material, VerifiedDocument, VerifyError};
+use reply::Inbox;
 use time::OffsetDateTime;
 
 use super::{ExchangeError, Received};
@@ -55,16 +57,20 @@ impl<T> Verified<T> {
 pub struct Verifier {
     memory: RefCell<Memory>,
     shared: Arc<SharedVerdicts>,
+    /// Where the worker hears that another has finished.
+    finished: Inbox<Infallible>,
     remembers: bool,
 }
 
 impl Verifier {
-    /// A verifier that has seen nothing yet itself, beside others, and that `remembers` verdicts or not.
+    /// A verifier that has seen nothing yet itself, beside others, that `remembers` verdicts or not, and hears in an inbox of
+    /// the worker that another has finished.
     #[must_use]
-    pub fn new(remembers: bool, shared: Arc<SharedVerdicts>) -> Self {
+    pub fn new(remembers: bool, shared: Arc<SharedVerdicts>, finished: Inbox<Infallible>) -> Self {
         Self {
             memory: RefCell::default(),
             shared,
+            finished,
             remembers,
         }
     }
@@ -114,14 +120,15 @@ impl Verifier {
             metrics.verifications_cached.inc();
             return Ok(known);
         }
-        match self.shared.turn(question) {
+        match self.shared.turn(question, &self.finished) {
             Turn::Known(place, known) => {
                 metrics.verifications_shared.inc();
                 self.memory.borrow_mut().remember(question, place);
                 Ok(known)
             }
-            Turn::Elsewhere(place) => {
-                place.finished().await;
+            Turn::Elsewhere(place, finished) => {
+                // There is no answer: what it waits for is that it can't come any more.
+                let _ = finished.await;
                 let Some(known) = place.verdict(question.at) else {
                     return self.verify_now(question, material, metrics);
                 };

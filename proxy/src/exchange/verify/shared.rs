@@ -4,6 +4,7 @@
 //! one taken tries a few dozen times, which takes less than a microsecond, and then verifies for itself as if there were no
 //! others. Under the lock there is one look-up of a number; bytes are compared, copied and freed outside.
 
+use std::convert::Infallible;
 use std::hash::{BuildHasher, Hasher};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, TryLockError};
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, TryLockError};
 use lru::{DefaultHasher, LruCache};
 use protocol_signature::document::SignatureDocument;
 use protocol_signature::verify::VerifiedDocument;
+use reply::{Answer, Inbox};
 
 use super::verdict::{Finish, Place, Question};
 
@@ -47,8 +49,8 @@ impl Default for SharedVerdicts {
 pub(super) enum Turn<'a> {
     /// Nobody's: it is known to be good.
     Known(Arc<Place>, VerifiedDocument),
-    /// Another worker's, which is at it.
-    Elsewhere(Arc<Place>),
+    /// Another worker's, which is at it, and what ends when it has finished.
+    Elsewhere(Arc<Place>, Answer<Infallible>),
     /// Ours, and others may wait for us.
     Ours(Claim<'a>),
     /// Ours, and nobody will hear of it.
@@ -88,12 +90,12 @@ impl SharedVerdicts {
         hasher.finish()
     }
 
-    /// Whose turn it is.
-    pub(super) fn turn(&self, question: &Question<'_>) -> Turn<'_> {
+    /// Whose turn it is; if it is another worker's, `inbox` hears of its end.
+    pub(super) fn turn(&self, question: &Question<'_>, inbox: &Inbox<Infallible>) -> Turn<'_> {
         let Some(found) = self.look(question.hash, |shard| shard.get(&question.hash).cloned()) else {
             return Turn::Alone;
         };
-        if let Some(turn) = found.as_ref().and_then(|place| existing(place, question)) {
+        if let Some(turn) = found.as_ref().and_then(|place| existing(place, question, inbox)) {
             return turn;
         }
         let (place, finish) = Place::new(question);
@@ -115,7 +117,7 @@ impl SharedVerdicts {
                 _finish: finish,
             }),
             // Somebody was quicker.
-            Some(Err(Some(other))) => existing(&other, question).unwrap_or(Turn::Alone),
+            Some(Err(Some(other))) => existing(&other, question, inbox).unwrap_or(Turn::Alone),
             Some(Err(None)) | None => Turn::Alone,
         }
     }
@@ -151,16 +153,14 @@ impl SharedVerdicts {
 }
 
 /// What a place that was found says to the question, if anything.
-fn existing<'a>(place: &Arc<Place>, question: &Question<'_>) -> Option<Turn<'a>> {
+fn existing<'a>(place: &Arc<Place>, question: &Question<'_>, inbox: &Inbox<Infallible>) -> Option<Turn<'a>> {
     if !place.answers(question) {
         return None;
     }
-    // In this order: a verdict that comes in between must not be missed.
-    let under_way = place.is_under_way();
-    match place.verdict(question.at) {
-        Some(known) => Some(Turn::Known(Arc::clone(place), known)),
-        None => under_way.then(|| Turn::Elsewhere(Arc::clone(place))),
-    }
+    let known = || Some(Turn::Known(Arc::clone(place), place.verdict(question.at)?));
+    let elsewhere = || Some(Turn::Elsewhere(Arc::clone(place), place.finished(inbox)?));
+    // Once more at the end: a verdict that comes in between must not be missed.
+    known().or_else(elsewhere).or_else(known)
 }
 
 impl Claim<'_> {

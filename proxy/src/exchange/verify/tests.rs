@@ -8,7 +8,7 @@
     reason = "tests"
 )]
 
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
@@ -34,6 +34,8 @@ const TRUST: u64 = 1;
 /// Workers of one process, with what they count.
 struct Workers {
     workers: Vec<Verifier>,
+    /// Each worker's task that hands out what it hears.
+    deliveries: RefCell<Vec<Pin<Box<dyn Future<Output = ()>>>>>,
     metrics: Metrics,
 }
 
@@ -43,9 +45,15 @@ type Counts = [u64; 4];
 impl Workers {
     fn new(count: usize) -> Self {
         let shared = Arc::<SharedVerdicts>::default();
-        let worker = || Verifier::new(true, Arc::clone(&shared));
+        let worker = || {
+            let (finished, delivery) = Inbox::new();
+            let delivery: Pin<Box<dyn Future<Output = ()>>> = Box::pin(delivery.run());
+            (Verifier::new(true, Arc::clone(&shared), finished), delivery)
+        };
+        let (workers, deliveries) = std::iter::repeat_with(worker).take(count).unzip();
         Self {
-            workers: std::iter::repeat_with(worker).take(count).collect(),
+            workers,
+            deliveries: RefCell::new(deliveries),
             metrics: Metrics::new(),
         }
     }
@@ -72,6 +80,12 @@ impl Workers {
 
     fn question<'a>(&self, document: &'a [u8], signer: &'a ClientId) -> Question<'a> {
         Question::new(&self.workers[0].shared, document, signer, TRUST, NOW)
+    }
+
+    /// What the shared memory tells the first worker.
+    fn turn(&self, question: &Question<'_>) -> Turn<'_> {
+        let first = &self.workers[0];
+        first.shared.turn(question, &first.finished)
     }
 
     fn ask(&self, worker: usize, question: &Question<'_>) -> Result<VerifiedDocument, String> {
@@ -149,7 +163,7 @@ fn while_another_verifies(
     question: &Question<'_>,
     end: impl FnOnce(Claim<'_>) + Send,
 ) -> Result<VerifiedDocument, String> {
-    let Turn::Ours(claim) = workers.workers[0].shared.turn(question) else {
+    let Turn::Ours(claim) = workers.turn(question) else {
         panic!("nobody else is at it");
     };
     let material = issued::p256().trust();
@@ -158,8 +172,19 @@ fn while_another_verifies(
     let waker = Waker::from(Arc::clone(&woken));
     let mut context = Context::from_waker(&waker);
     assert!(answer.as_mut().poll(&mut context).is_pending());
+    let delivers = || {
+        let mut deliveries = workers.deliveries.borrow_mut();
+        assert!(
+            deliveries[1]
+                .as_mut()
+                .poll(&mut Context::from_waker(Waker::noop()))
+                .is_pending()
+        );
+    };
+    delivers();
     assert!(!woken.0.load(Ordering::SeqCst));
     std::thread::scope(|scope| drop(scope.spawn(|| end(claim))));
+    delivers();
     assert!(woken.0.load(Ordering::SeqCst));
     match answer.poll(&mut context) {
         Poll::Ready(answer) => answer.map_err(|error| error.fault_code()),
@@ -424,7 +449,7 @@ fn memory_is_bounded_and_what_fell_out_is_verified_anew() {
     for number in 0..4096_u32 {
         let bytes = number.to_be_bytes();
         let question = workers.question(&bytes, &signer);
-        let Turn::Ours(mut claim) = shared.turn(&question) else {
+        let Turn::Ours(mut claim) = workers.turn(&question) else {
             panic!("nobody else is at it");
         };
         // As if it were good.
@@ -432,7 +457,7 @@ fn memory_is_bounded_and_what_fell_out_is_verified_anew() {
     }
     assert!(shared.places() <= 1024, "{}", shared.places());
     assert!(matches!(
-        shared.turn(&workers.question(&first, &signer)),
+        workers.turn(&workers.question(&first, &signer)),
         Turn::Ours(_)
     ));
 }
@@ -443,7 +468,7 @@ fn a_lock_that_another_worker_holds_is_not_waited_for() {
     let question = workers.question(&document, &signer);
     let shared = &workers.workers[0].shared;
     shared.look(question.hash, |_| {
-        assert!(matches!(shared.turn(&question), Turn::Alone));
+        assert!(matches!(workers.turn(&question), Turn::Alone));
         workers.ask(0, &question).unwrap();
     });
     assert_eq!(workers.counts(), [0, 0, 0, 1]);
@@ -459,13 +484,15 @@ fn workers_that_ask_at_the_same_moment_all_hear_an_answer() {
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
-                let worker = Verifier::new(true, Arc::clone(&shared));
+                let (finished, delivery) = Inbox::new();
+                let mut delivery = pin!(delivery.run());
+                let worker = Verifier::new(true, Arc::clone(&shared), finished);
                 let (signer, material) = (signer(), issued::p256().trust());
                 for document in &documents {
                     barrier.wait();
                     let question = Question::new(&shared, document, &signer, TRUST, NOW);
                     let side = metrics.side(Side::ClientProxy);
-                    block_on(worker.document(&question, &material, side)).unwrap();
+                    block_on(worker.document(&question, &material, side), delivery.as_mut()).unwrap();
                 }
             });
         }
@@ -481,8 +508,8 @@ fn workers_that_ask_at_the_same_moment_all_hear_an_answer() {
     assert!(shared + awaited > 0);
 }
 
-/// Runs a future on this thread, which sleeps meanwhile.
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+/// Runs a future on this thread, which sleeps meanwhile, beside the thread's delivery.
+fn block_on<T>(future: impl Future<Output = T>, mut delivery: Pin<&mut impl Future<Output = ()>>) -> T {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -492,7 +519,9 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut future = pin!(future);
     loop {
-        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+        let mut context = Context::from_waker(&waker);
+        assert!(delivery.as_mut().poll(&mut context).is_pending());
+        if let Poll::Ready(value) = future.as_mut().poll(&mut context) {
             return value;
         }
         std::thread::park();

@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 use std::sync::OnceLock;
+use std::sync::mpsc;
 
 use bytes::Bytes;
 use protocol_message::identifier::ClientId;
 use protocol_pki::profile::MemberName;
 use protocol_signature::verify::VerifiedDocument;
+use reply::{Answer, Inbox, Reply};
 use time::OffsetDateTime;
 
 use super::SharedVerdicts;
@@ -48,28 +50,30 @@ pub(super) struct Place {
     signer: MemberName,
     trust: u64,
     verdict: OnceLock<VerifiedDocument>,
-    /// Closed when the worker has finished, whatever came of it.
-    under_way: flume::Receiver<Infallible>,
+    /// Takes who waits, until the worker has finished.
+    waiting: mpsc::Sender<Reply<Infallible>>,
 }
 
-/// The duty to finish a [`Place`]: dropping it does.
+/// The duty to finish a [`Place`]: dropping it does, whatever came of it, and with it the replies of who waits. A channel of the
+/// standard library, because nothing stays in it and nothing goes into it from then on.
 #[derive(Debug)]
 pub(super) struct Finish {
-    _closes: flume::Sender<Infallible>,
+    _waiting: mpsc::Receiver<Reply<Infallible>>,
 }
 
 impl Place {
     pub(super) fn new(question: &Question<'_>) -> (Self, Finish) {
-        let (closes, under_way) = flume::bounded(0);
+        // Bounded by the exchanges that are under way.
+        let (waiting, finish) = mpsc::channel();
         let place = Self {
             // A copy, so that no buffer of a connection is kept because of it.
             bytes: Bytes::copy_from_slice(question.bytes),
             signer: member_name(question.signer),
             trust: question.trust,
             verdict: OnceLock::new(),
-            under_way,
+            waiting,
         };
-        (place, Finish { _closes: closes })
+        (place, Finish { _waiting: finish })
     }
 
     /// Whether this is about the same document, signer and global configuration.
@@ -92,14 +96,10 @@ impl Place {
         let _ = self.verdict.set(verified);
     }
 
-    pub(super) fn is_under_way(&self) -> bool {
-        !self.under_way.is_disconnected()
-    }
-
-    /// Waits until the worker that verifies has finished.
-    pub(super) async fn finished(&self) {
-        // Nothing is ever sent: it ends when the sender is gone.
-        let _ = self.under_way.recv_async().await;
+    /// What ends, without an answer, when the worker that verifies has finished; `None` if it has already.
+    pub(super) fn finished(&self, inbox: &Inbox<Infallible>) -> Option<Answer<Infallible>> {
+        let (reply, finished) = inbox.expect();
+        self.waiting.send(reply).is_ok().then_some(finished)
     }
 }
 
