@@ -168,7 +168,7 @@ pub(crate) struct Batches {
     pub(crate) signatures_per_message: f64,
     /// Records a synced write, mean of both message logs.
     pub(crate) records_per_sync: f64,
-    /// Share of received signature documents whose verdict was remembered.
+    /// Share of received messages whose signature document was verified already, or was being verified, by whichever worker.
     pub(crate) remembered: f64,
 }
 
@@ -186,13 +186,13 @@ impl Batches {
                 .iter()
                 .sum()
         };
-        let (cached, verified) = (verdicts("cached"), verdicts("verified"));
+        let remembered: f64 = ["cached", "shared", "awaited"].map(verdicts).iter().sum();
         Self {
             messages_per_signature: signers("messages") / signers("batches").max(1.0),
             signatures_per_message: signers("batches") / signers("messages").max(1.0),
             records_per_sync: proxies("xroad_records_logged_total")
                 / proxies("xroad_log_syncs_total").max(1.0),
-            remembered: cached / (cached + verified).max(1.0),
+            remembered: remembered / (remembered + verdicts("verified")).max(1.0),
         }
     }
 

@@ -211,9 +211,10 @@ pub(crate) struct ServerFigures {
     pub(crate) records_logged: f64,
     /// Records for each synced write.
     pub(crate) records_per_sync: f64,
-    /// Signature documents whose verification was answered from the cache.
-    pub(crate) verifications_cached: f64,
-    /// Signature documents verified in full.
+    /// Messages whose signature document was verified already, or was being verified, by whichever worker.
+    #[serde(default)]
+    pub(crate) verifications_remembered: f64,
+    /// Messages whose signature document was verified for them.
     pub(crate) verifications_full: f64,
     /// Every counter that moved, by how much.
     pub(crate) counters: BTreeMap<String, f64>,

@@ -128,7 +128,7 @@ fn servers(servers: &[ServerFigures]) -> String {
         "signatures/m",
         "records",
         "records/sync",
-        "cached",
+        "remembered",
         "verified",
     ];
     let mut text = "\n".to_owned() + &line("what servers count", &names.map(str::to_owned));
@@ -140,7 +140,7 @@ fn servers(servers: &[ServerFigures]) -> String {
             signatures.unwrap_or_else(|| "-".to_owned()),
             format!("{:.0}", server.records_logged),
             format!("{:.1}", server.records_per_sync),
-            format!("{:.0}", server.verifications_cached),
+            format!("{:.0}", server.verifications_remembered),
             format!("{:.0}", server.verifications_full),
         ];
         text += &line(&server.name, &cells);

@@ -12,6 +12,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What the names of the signer's counters begin with here.
 const SIGNER: &str = "signer ";
 
+/// Where verdicts on signature documents come from, as the server counts it, but for those made anew: the worker's own memory, that
+/// of all workers, another worker that was at it.
+const REMEMBERED: [&str; 3] = ["\"cached\"", "\"shared\"", "\"awaited\""];
+
 /// Counters by name, labels included.
 pub(crate) type Counters = BTreeMap<String, f64>;
 
@@ -119,6 +123,7 @@ pub(crate) fn figures(name: &str, before: &Counters, after: &Counters) -> Server
             .filter(|(name, _)| name.starts_with(beginning) && name.contains(containing));
         parts.map(|(_, change)| change).sum()
     };
+    let verifications = |outcome| sum("xroad_signature_verifications_total", outcome);
     let signer = after.keys().any(|name| name.starts_with(SIGNER));
     let messages = counters.get("signer messages").copied().unwrap_or(0.0);
     let signatures = counters.get("signer batches").copied().unwrap_or(0.0);
@@ -129,8 +134,8 @@ pub(crate) fn figures(name: &str, before: &Counters, after: &Counters) -> Server
         signatures_per_message: signer.then(|| per(signatures, messages)),
         records_logged: records,
         records_per_sync: per(records, sum("xroad_log_syncs_total", "")),
-        verifications_cached: sum("xroad_signature_verifications_total", "\"cached\""),
-        verifications_full: sum("xroad_signature_verifications_total", "\"verified\""),
+        verifications_remembered: REMEMBERED.map(verifications).iter().sum(),
+        verifications_full: verifications("\"verified\""),
         counters,
     }
 }
@@ -144,6 +149,8 @@ mod tests {
     const AFTER: &str = "xroad_records_logged_total 110\nxroad_log_syncs_total 15\n\
         xroad_signature_verifications_total{side=\"client_proxy\",outcome=\"cached\"} 40\n\
         xroad_signature_verifications_total{side=\"server_proxy\",outcome=\"cached\"} 5\n\
+        xroad_signature_verifications_total{side=\"server_proxy\",outcome=\"shared\"} 7\n\
+        xroad_signature_verifications_total{side=\"server_proxy\",outcome=\"awaited\"} 3\n\
         xroad_signature_verifications_total{side=\"client_proxy\",outcome=\"verified\"} 2\n";
 
     #[test]
@@ -153,8 +160,8 @@ mod tests {
         let figures = figures("x", &parse(BEFORE), &after);
         assert_eq!((figures.records_logged, figures.records_per_sync), (100.0, 10.0));
         assert_eq!(
-            (figures.verifications_cached, figures.verifications_full),
-            (45.0, 2.0)
+            (figures.verifications_remembered, figures.verifications_full),
+            (55.0, 2.0)
         );
         assert_eq!(figures.signatures_per_message, Some(0.04));
     }
