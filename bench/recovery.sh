@@ -1,31 +1,18 @@
 #!/usr/bin/env bash
 # How long a message log of some GB takes to open after kill -9 in the middle of writing, and whether everything that was
 # acknowledged is there: bench/recovery.sh [MIB] [DIRECTORY]. Fails when the first record is durable only after 10 s.
-set -euo pipefail
-cd "$(dirname "$0")/.."
-. .ci/environment
-
 mebibytes="${1:-10240}"
-directory="${2:-${TMPDIR:-/tmp}/kiirtee-recovery.$$}"
-mkdir -p "$directory"
-load=""
-# shellcheck disable=SC2064  # the directory as it is now
-trap "rm -rf '$directory'/kiirtee-load-log*; [ -z \"\$load\" ] || kill -9 \"\$load\" 2>/dev/null || true; rmdir '$directory' 2>/dev/null || true" EXIT
+directory="${2:-}"
+. "$(dirname "$0")/log-load.bash"
 
 free="$(df --output=avail -m "$directory" | tail -1)"
 if [ "$free" -lt $((mebibytes * 3 / 2 + 1024)) ]; then
     echo "SKIPPED: $directory has $free MiB free, $mebibytes MiB of log need half as much again and 1 GiB" >&2
     exit 0
 fi
-program="${KIIRTEE_LOG_LOAD:-}"
-if [ -z "$program" ]; then
-    cargo build -q --profile "${PROFILE:-dev}" -p storage --example message_log_load
-    folder="${PROFILE:-dev}"
-    [ "$folder" != dev ] || folder=debug
-    program="$CARGO_TARGET_DIR/$folder/examples/message_log_load"
-fi
+need_program
 
-echo "filling $mebibytes MiB in $directory; load $(cut -d' ' -f1-3 /proc/loadavg)"
+echo "filling $mebibytes MiB in $directory; load $(load_average)"
 "$program" fill "$directory" "$mebibytes" >"$directory/kiirtee-load-log.said" &
 load=$!
 until grep -q full "$directory/kiirtee-load-log.said"; do

@@ -43,6 +43,17 @@ enum Verdict {
     Unknown,
 }
 
+/// A latency that is compared: its name, whether it decides, and where it stands.
+type LatencyRow = (&'static str, bool, fn(&LatencyFigures) -> f64);
+
+/// The latencies that are compared.
+const LATENCIES: [LatencyRow; 4] = [
+    ("latency p50", true, |latency| latency.p50),
+    ("latency p90", false, |latency| latency.p90),
+    ("latency p99", true, |latency| latency.p99),
+    ("latency mean", false, |latency| latency.mean),
+];
+
 /// A comparison of two runs.
 #[derive(Debug)]
 pub(crate) struct Comparison {
@@ -54,47 +65,23 @@ pub(crate) struct Comparison {
 /// Compares a run with a saved one.
 pub(crate) fn compare(before: &RunFigures, after: &RunFigures) -> Comparison {
     let (old, new) = (&before.intervals, &after.intervals);
-    let of_interval = |name, unit, values: [f64; 2], what: fn(&IntervalFigures) -> f64, decides| Change {
+    let latency = |(name, decides, what): LatencyRow| Change {
         name,
-        before: values[0],
-        after: values[1],
-        unit,
-        noise: noise(old, new, what),
+        before: what(&before.total.latency),
+        after: what(&after.total.latency),
+        unit: Unit::Time,
+        noise: noise(old, new, |interval| what(&interval.latency)),
         decides,
     };
-    let both = |what: fn(&LatencyFigures) -> f64| [what(&before.total.latency), what(&after.total.latency)];
-    let throughput = [before.total.throughput, after.total.throughput];
-    let mut changes = vec![
-        of_interval("throughput", Unit::Rate, throughput, |i| i.throughput, true),
-        of_interval(
-            "latency p50",
-            Unit::Time,
-            both(|l| l.p50),
-            |i| i.latency.p50,
-            true,
-        ),
-        of_interval(
-            "latency p90",
-            Unit::Time,
-            both(|l| l.p90),
-            |i| i.latency.p90,
-            false,
-        ),
-        of_interval(
-            "latency p99",
-            Unit::Time,
-            both(|l| l.p99),
-            |i| i.latency.p99,
-            true,
-        ),
-        of_interval(
-            "latency mean",
-            Unit::Time,
-            both(|l| l.mean),
-            |i| i.latency.mean,
-            false,
-        ),
-    ];
+    let mut changes = vec![Change {
+        name: "throughput",
+        before: before.total.throughput,
+        after: after.total.throughput,
+        unit: Unit::Rate,
+        noise: noise(old, new, |interval| interval.throughput),
+        decides: true,
+    }];
+    changes.extend(LATENCIES.map(latency));
     let cpu = |name, before: &CpuFigures, after: &CpuFigures| Change {
         name,
         before: before.per_exchange,
@@ -142,11 +129,11 @@ fn differences(before: &RunFigures, after: &RunFigures) -> Vec<String> {
 fn noise(
     before: &[IntervalFigures],
     after: &[IntervalFigures],
-    what: fn(&IntervalFigures) -> f64,
+    what: impl Fn(&IntervalFigures) -> f64,
 ) -> Option<f64> {
     let relative_error = |intervals: &[IntervalFigures]| {
         let whole = intervals.iter().filter(|interval| interval.answered > 0);
-        let values: Vec<f64> = whole.map(what).collect();
+        let values: Vec<f64> = whole.map(&what).collect();
         if values.len() < LEAST_INTERVALS {
             return None;
         }

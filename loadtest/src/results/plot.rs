@@ -1,6 +1,7 @@
 //! The plot: latency by percentile, throughput and latency over time, as SVG.
 
 use plotters::coord::Shift;
+use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
 use super::figures::{IntervalFigures, RunFigures};
@@ -72,69 +73,73 @@ fn by_percentile(panel: &Panel<'_>, run: &RunFigures, saved: Option<&RunFigures>
     if run.load.rate.is_some() {
         lines.push(percentiles("once sent", &run.service_time_course));
     }
+    let axes = Axes {
+        title: "Latency by percentile",
+        along: &|inverse| format!("{} %", trimmed(100.0 - 100.0 / inverse)),
+        up: &|value| time(*value),
+        names: SeriesLabelPosition::UpperLeft,
+    };
     let (end, top) = extent(&lines);
-    let mut chart = ChartBuilder::on(panel)
-        .caption("Latency by percentile", (FONT, TITLE_SIZE))
-        .margin(12)
-        .x_label_area_size(36)
-        .y_label_area_size(72)
-        .build_cartesian_2d((1.0..end.max(100.0)).log_scale(), 0.0..top)?;
-    chart
-        .configure_mesh()
-        .label_style((FONT, AXIS_SIZE))
-        .light_line_style(WHITE)
-        .x_label_formatter(&|inverse| format!("{} %", trimmed(100.0 - 100.0 / inverse)))
-        .y_label_formatter(&|value| time(*value))
-        .draw()?;
-    for (line, colour) in lines.iter().zip(COLOURS) {
-        chart
-            .draw_series(LineSeries::new(
-                line.points.iter().copied(),
-                colour.stroke_width(2),
-            ))?
-            .label(line.name.clone())
-            .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2)));
-    }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
-        .background_style(WHITE)
-        .label_font((FONT, AXIS_SIZE))
-        .draw()?;
-    Ok(())
+    axes.draw(panel, (1.0..end.max(100.0)).log_scale(), top, &lines)
 }
 
 fn along_time(panel: &Panel<'_>, title: &str, lines: &[Line], value: &dyn Fn(&f64) -> String) -> Drawn {
+    let axes = Axes {
+        title,
+        along: &|seconds| format!("{} s", trimmed(*seconds)),
+        up: value,
+        names: SeriesLabelPosition::LowerLeft,
+    };
     let (end, top) = extent(lines);
-    let mut chart = ChartBuilder::on(panel)
-        .caption(title, (FONT, TITLE_SIZE))
-        .margin(12)
-        .x_label_area_size(36)
-        .y_label_area_size(72)
-        .build_cartesian_2d(0.0..end, 0.0..top)?;
-    chart
-        .configure_mesh()
-        .label_style((FONT, AXIS_SIZE))
-        .light_line_style(WHITE)
-        .x_label_formatter(&|seconds| format!("{} s", trimmed(*seconds)))
-        .y_label_formatter(&|number| value(number))
-        .draw()?;
-    for (line, colour) in lines.iter().zip(COLOURS) {
+    axes.draw(panel, 0.0..end, top, lines)
+}
+
+/// What is written at a panel.
+struct Axes<'a> {
+    title: &'a str,
+    /// A place along, and one up, in words.
+    along: &'a dyn Fn(&f64) -> String,
+    up: &'a dyn Fn(&f64) -> String,
+    /// Where the names of the lines stand.
+    names: SeriesLabelPosition,
+}
+
+impl Axes<'_> {
+    /// Draws lines into a panel that goes along as `along` says and up to `top`.
+    fn draw<X>(&self, panel: &Panel<'_>, along: X, top: f64, lines: &[Line]) -> Drawn
+    where
+        X: AsRangedCoord<Value = f64>,
+        X::CoordDescType: ValueFormatter<f64>,
+    {
+        let mut chart = ChartBuilder::on(panel)
+            .caption(self.title, (FONT, TITLE_SIZE))
+            .margin(12)
+            .x_label_area_size(36)
+            .y_label_area_size(72)
+            .build_cartesian_2d(along, 0.0..top)?;
         chart
-            .draw_series(LineSeries::new(
-                line.points.iter().copied(),
-                colour.stroke_width(2),
-            ))?
-            .label(line.name.clone())
-            .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], colour.stroke_width(2)));
+            .configure_mesh()
+            .label_style((FONT, AXIS_SIZE))
+            .light_line_style(WHITE)
+            .x_label_formatter(self.along)
+            .y_label_formatter(self.up)
+            .draw()?;
+        for (line, colour) in lines.iter().zip(COLOURS) {
+            let stroke = colour.stroke_width(2);
+            let series = LineSeries::new(line.points.iter().copied(), stroke);
+            chart
+                .draw_series(series)?
+                .label(line.name.clone())
+                .legend(move |(x, y)| PathElement::new(vec![(x, y), (x + 18, y)], stroke));
+        }
+        chart
+            .configure_series_labels()
+            .position(self.names.clone())
+            .background_style(WHITE)
+            .label_font((FONT, AXIS_SIZE))
+            .draw()?;
+        Ok(())
     }
-    chart
-        .configure_series_labels()
-        .position(SeriesLabelPosition::LowerLeft)
-        .background_style(WHITE)
-        .label_font((FONT, AXIS_SIZE))
-        .draw()?;
-    Ok(())
 }
 
 /// A course of quantiles with `1 / (1 - quantile)` along, so that each nine has the same width.
