@@ -1,13 +1,15 @@
 //! A hardware token.
 
 mod calls;
+mod keys;
+mod presence;
 
 use std::{sync::Arc, thread, time::Duration};
 
-use cryptoki::{mechanism::Mechanism, session::UserType};
+use cryptoki::session::UserType;
 use signer_client::{
-    DigestAlgorithm, HardwareInfo, KeyAlgorithm, KeyUsage, Pin, PinState, SignatureAlgorithm, SignerError,
-    TokenKind, TokenStatus,
+    DigestAlgorithm, HardwareInfo, KeyAlgorithm, KeyUsage, Pin, SignatureAlgorithm, SignerError, TokenKind,
+    TokenStatus,
 };
 
 use super::{
@@ -15,10 +17,9 @@ use super::{
     failure::Failure,
     library::Library,
     mechanism::Order,
-    new_key, objects,
     pool::{Limits, Pool},
 };
-use crate::token::{Token, TokenCertificate, TokenKey, random_id};
+use crate::token::{Token, TokenCertificate, TokenKey};
 
 /// Calls that may hang before the token counts as dead.
 const MAX_HANGING_CALLS: usize = 8;
@@ -65,71 +66,6 @@ impl HardwareToken {
         };
         token.appear(seen.clone());
         token
-    }
-
-    /// It is in a slot.
-    pub(super) fn appear(&self, seen: Seen) {
-        let mut state = self.core.state();
-        state.slot = Some(seen.slot);
-        state.seen = Some(seen);
-    }
-
-    /// It is in no slot.
-    pub(super) fn vanish(&self) {
-        if self.core.state().slot.take().is_some() {
-            tracing::warn!(token = self.name, "the token is away");
-            self.core.forget_handles();
-        }
-    }
-
-    /// Whether its device should look for it: somebody was logged in, and it is away or behaves so.
-    pub(super) fn is_missed(&self) -> bool {
-        let state = self.core.state();
-        state.is_logged_in() && (state.slot.is_none() || self.core.is_suspect())
-    }
-
-    /// Whether it works for somebody now.
-    pub(super) fn is_in_use(&self) -> bool {
-        let state = self.core.state();
-        state.is_logged_in() && state.slot.is_some() && !self.core.is_suspect()
-    }
-
-    /// What changes when keys come or go, for comparison.
-    pub(super) fn summary(&self) -> (TokenStatus, Vec<String>, usize) {
-        let keys = self.keys().into_iter().map(|key| key.id).collect();
-        (self.status(), keys, self.core.state().contents.certificates.len())
-    }
-
-    /// Looks at what the token holds, or logs in with the PIN file, once.
-    pub(super) fn refresh(&self, pin: impl FnOnce(&str) -> Option<Pin>) {
-        let mut state = self.core.state();
-        if state.is_logged_in() {
-            drop(state);
-            if let Err(error) = self.call(PATIENCE, |core, seat| core.read_contents(seat)) {
-                tracing::warn!(token = self.name, code = error.fault_code(), %error, "the token cannot be read");
-            }
-            return;
-        }
-        let blank = state.seen.as_ref().is_none_or(|seen| seen.is_blank);
-        if blank || std::mem::replace(&mut state.pin_file_asked, true) {
-            return;
-        }
-        let pin_state = state.seen.as_ref().map(|seen| seen.pin);
-        drop(state);
-        let Some(pin) = pin(self.id()) else { return };
-        if matches!(pin_state, Some(PinState::FinalTry | PinState::Locked)) {
-            tracing::error!(
-                token = self.name,
-                "one more wrong PIN would lock the token, or it is locked: the PIN file is not used"
-            );
-            return;
-        }
-        match self.login(&pin) {
-            Ok(()) => tracing::info!(token = self.name, "logged in with the PIN file"),
-            Err(error) => {
-                tracing::error!(token = self.name, code = error.fault_code(), %error, "the PIN file");
-            }
-        }
     }
 }
 
@@ -288,65 +224,15 @@ impl Token for HardwareToken {
         algorithm: KeyAlgorithm,
         usage: KeyUsage,
     ) -> Result<TokenKey, SignerError> {
-        let failed = SignerError::FailedToGeneratePrivateKey;
-        self.check_writable()?;
-        let id = random_id().map_err(|error| failed(error.to_string()))?;
-        let (wanted, label) = (id.clone(), label.to_owned());
-        self.call_or(KEY_PATIENCE, failed, move |core, seat| {
-            let bytes = objects::id_bytes(&wanted)?;
-            let settings = core.library.settings();
-            let (public, private) = new_key::templates(
-                (&bytes, &label, algorithm),
-                &settings.public_key,
-                &settings.private_key,
-            )?;
-            let mechanism = if algorithm.is_rsa() {
-                Mechanism::RsaPkcsKeyPairGen
-            } else {
-                Mechanism::EccKeyPairGen
-            };
-            core.logged_in(seat, |open| {
-                Ok(open.session.generate_key_pair(&mechanism, &public, &private)?)
-            })?;
-            core.read_contents(seat)
-        })?;
-        let mut state = self.core.state();
-        let made = state.contents.keys.iter_mut().find(|key| key.id == id);
-        let made = made.ok_or_else(|| {
-            SignerError::FailedToGeneratePrivateKey("the token does not show the new key".to_owned())
-        })?;
-        made.usage = usage;
-        Ok(made.clone())
+        self.make_key(label, algorithm, usage)
     }
 
     fn delete_key(&self, id: &str) -> Result<(), SignerError> {
-        self.check_writable()?;
-        let wanted = id.to_owned();
-        self.call_or(PATIENCE, SignerError::FailedToDeleteKey, move |core, seat| {
-            let found = core.logged_in(seat, |open| objects::delete_key(&open.session, &wanted))?;
-            if !found {
-                tracing::warn!(key = wanted, token = core.id, "the key was not on the token");
-            }
-            core.forget_handles();
-            core.state().contents.keys.retain(|key| key.id != wanted);
-            core.read_contents(seat)
-        })
+        self.remove_key(id)
     }
 
     fn delete_certificate(&self, der: &[u8]) -> Result<(), SignerError> {
-        let on_token = self
-            .certificates()
-            .iter()
-            .any(|certificate| certificate.der == der);
-        if !on_token {
-            return Ok(());
-        }
-        self.check_writable()?;
-        let der = der.to_vec();
-        self.call_or(PATIENCE, SignerError::Internal, move |core, seat| {
-            core.logged_in(seat, |open| objects::delete_certificate(&open.session, &der))?;
-            core.read_contents(seat)
-        })
+        self.remove_certificate(der)
     }
 
     fn sign_digest(
