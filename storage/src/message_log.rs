@@ -133,6 +133,45 @@ struct Inner {
     counters: Arc<Counters>,
 }
 
+/// What is in a log that was opened.
+struct Found {
+    db: DB,
+    last_id: RecordId,
+    next_body: u64,
+    /// Since when time-stamping fails, or [`NOT_FAILING`].
+    failing_since: i64,
+}
+
+impl Found {
+    /// Opens the database, or makes one. Bodies that nobody finished are removed.
+    fn in_directory(
+        directory: &Path,
+        keys: Option<&LogKeys>,
+        (options, cache): (&rocksdb::Options, &rocksdb::Cache),
+    ) -> Result<Self, OpenError> {
+        let failed = |source: DatabaseError| meta::database(directory, source);
+        let db = DB::open_cf_descriptors(options, directory, columns::descriptors(cache))
+            .map_err(|source| failed(source.into()))?;
+        meta::check_format(&db, directory, true)?;
+        let abandoned = meta::open_bodies(&db).map_err(failed)?;
+        writer::remove_bodies(&db, &abandoned).map_err(failed)?;
+        let next_body = meta::next_body(&db).map_err(failed)?;
+        let last_id = meta::last_id(&db).map_err(failed)?;
+        let fits = encryption::key_check::check(&db, keys, last_id).map_err(failed)?;
+        fits.map_err(|source| OpenError::Keys {
+            directory: directory.into(),
+            source,
+        })?;
+        let failing_since = meta::failing_since(&db).map_err(failed)?.unwrap_or(NOT_FAILING);
+        Ok(Self {
+            db,
+            last_id,
+            next_body,
+            failing_since,
+        })
+    }
+}
+
 impl MessageLog {
     /// Opens the log in a directory, or makes a new one, and starts its writer thread.
     ///
@@ -150,32 +189,18 @@ impl MessageLog {
         settings: Settings,
         (options, cache): (&rocksdb::Options, &rocksdb::Cache),
     ) -> Result<Self, OpenError> {
-        let failed = |source: DatabaseError| meta::database(directory, source);
-        let db = DB::open_cf_descriptors(options, directory, columns::descriptors(cache))
-            .map_err(|source| failed(source.into()))?;
-        meta::check_format(&db, directory, true)?;
-        let abandoned = meta::open_bodies(&db).map_err(failed)?;
-        writer::remove_bodies(&db, &abandoned).map_err(failed)?;
-        let next_body = meta::next_body(&db).map_err(failed)?;
-        let last_id = meta::last_id(&db).map_err(failed)?;
-        let fits = encryption::key_check::check(&db, settings.keys.as_deref(), last_id).map_err(failed)?;
-        fits.map_err(|source| OpenError::Keys {
-            directory: directory.into(),
-            source,
-        })?;
-        let failing_since = meta::failing_since(&db).map_err(failed)?.unwrap_or(NOT_FAILING);
-
-        let db = Arc::new(db);
+        let found = Found::in_directory(directory, settings.keys.as_deref(), (options, cache))?;
+        let db = Arc::new(found.db);
         // Bounded by `waiting`, and changes by the threads that wait for theirs.
         let (jobs, jobs_of_writer) = flume::unbounded();
         let waiting = Arc::new(Waiting::at_most(settings.queue, settings.queue_bytes));
         let (chunks, chunks_of_writer) = flume::bounded(CHUNK_QUEUE);
         let counters = Arc::new(Counters::default());
-        let failing_since = Arc::new(AtomicI64::new(failing_since));
+        let failing_since = Arc::new(AtomicI64::new(found.failing_since));
         let writer = Writer::new(
             Arc::clone(&db),
             (jobs_of_writer, chunks_of_writer),
-            Sequence::after(last_id),
+            Sequence::after(found.last_id),
             Arc::clone(&counters),
             Arc::clone(&failing_since),
         );
@@ -202,7 +227,7 @@ impl MessageLog {
             rules: settings.time_stamping,
             provider_configured: AtomicBool::new(false),
             failing_since,
-            next_body: AtomicU64::new(next_body),
+            next_body: AtomicU64::new(found.next_body),
             counters,
         };
         Ok(Self {
