@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use rocksdb::DB;
 
@@ -22,6 +23,15 @@ pub struct MessageLogReader {
 
 /// How often a part that is missing is looked for anew.
 pub const SETTLE_ATTEMPTS: usize = 20;
+/// How much longer each attempt waits than the one before: the proxy may have to wait for a processor meanwhile. At most 190 ms in
+/// all; readers are commands of the operator.
+const SETTLE_STEP: Duration = Duration::from_millis(1);
+
+/// The waits between attempts.
+fn settling() -> impl Iterator<Item = ()> {
+    let waits = std::iter::successors(Some(SETTLE_STEP), |wait| Some(*wait + SETTLE_STEP));
+    waits.take(SETTLE_ATTEMPTS - 1).map(std::thread::sleep)
+}
 
 impl MessageLogReader {
     /// Opens a log for reading, as it is now.
@@ -55,10 +65,8 @@ impl MessageLogReader {
         };
         catch_up()?;
         let mut checked = meta::check_format(&db, directory, false);
-        for _ in 1..SETTLE_ATTEMPTS {
-            if checked.is_ok() {
-                break;
-            }
+        let mut waits = settling();
+        while checked.is_err() && waits.next().is_some() {
             catch_up()?;
             checked = meta::check_format(&db, directory, false);
         }
@@ -85,13 +93,13 @@ impl MessageLogReader {
     /// # Errors
     /// What `read` says, [`ReadError::Missing`] only after [`SETTLE_ATTEMPTS`] attempts.
     pub fn settled<T>(&self, read: impl Fn(&Records) -> Result<T, ReadError>) -> Result<T, ReadError> {
-        for _ in 1..SETTLE_ATTEMPTS {
+        let mut waits = settling();
+        loop {
             match read(&self.records) {
-                Err(ReadError::Missing { .. }) => self.refresh()?,
+                Err(ReadError::Missing { .. }) if waits.next().is_some() => self.refresh()?,
                 other => return other,
             }
         }
-        read(&self.records)
     }
 
     /// Takes in what was logged since.
