@@ -144,9 +144,13 @@ fn who_has_gone_in_the_middle_of_its_request_is_under_way_no_more(scene: &Scene)
     let exchanges = || scene.metric("consumer", "xroad_exchanges_total");
     let running = || scene.metric("consumer", "xroad_exchanges_running");
     let before = exchanges();
-    for path in [scene.path("echo"), "/".to_owned()] {
+    let rest = format!("POST {} HTTP/1.1\r\n{CLIENT}", scene.path("echo"));
+    let soap = "POST / HTTP/1.1\r\nContent-Type: text/xml\r\n".to_owned();
+    for head in [rest, soap] {
         let mut raw = scene.raw();
-        raw.post(&path, "Content-Length: 1000").send("only a part of it");
+        raw.send(format!(
+            "{head}Host: x\r\nContent-Length: 1000\r\n\r\n<only a part"
+        ));
         wait_until("the exchange to run", || running() == 1);
         drop(raw);
         wait_until("the exchange to be under way no more", || running() == 0);
