@@ -78,6 +78,10 @@ impl ClientProxy {
         body: &mut Body,
         responder: &mut Responder,
     ) -> Result<(), HttpError> {
+        let _admitted = match self.0.admit(Side::ClientProxy, request) {
+            Ok(admitted) => admitted,
+            Err(error) => return respond::rest_fault(responder, request, &error).await,
+        };
         let counted = self.0.process.metrics.side(Side::ClientProxy).begin();
         let answer = match begin(&self.0, request) {
             Ok(exchange) => rest::exchange(&exchange, body).await,
@@ -96,6 +100,10 @@ impl ClientProxy {
         body: &mut Body,
         responder: &mut Responder,
     ) -> Result<(), HttpError> {
+        let _admitted = match self.0.admit(Side::ClientProxy, request) {
+            Ok(admitted) => admitted,
+            Err(error) => return respond::soap_fault(responder, request, &error).await,
+        };
         let counted = self.0.process.metrics.side(Side::ClientProxy).begin();
         let answer = match begin_soap(&self.0, request) {
             Ok(exchange) => soap::exchange(&exchange, body).await,

@@ -80,6 +80,9 @@ fn code(error: &ExchangeError) -> FaultCode {
         ExchangeError::ListClients(error) => error.fault_code().into(),
         ExchangeError::Sign(error) => sign_code(error),
         ExchangeError::Log(error) => error.fault_code().into(),
+        // The reference has no code for overload; this is what its callers get when a bound of its own is reached, that of
+        // connections to other servers: a time-out of its pool is input and output (wire.md 1.8).
+        ExchangeError::Overloaded => FaultCode::IO_ERROR,
         ExchangeError::Spool(_) | ExchangeError::WhileSending(_) => FaultCode::IO_ERROR,
         ExchangeError::HungUp => FaultCode::NETWORK_ERROR,
         ExchangeError::Http(error) => http_code(error),

@@ -11,6 +11,7 @@
 //! | [`message_log`] | time-stamping and cleaning beside the request path |
 //! | [`asic_download`] | evidence for those who ask (wire.md 4.4) |
 //! | [`ocsp_responder`] | OCSP responses for peers (wire.md 2.8) |
+//! | [`admission`] | how much a worker takes on |
 //! | [`admin`], [`metrics`] | health and figures |
 //! | [`http`], [`net`], [`worker`] | the network under it |
 //! | [`start`] | putting it all together, and stopping in order |
@@ -18,6 +19,7 @@
 //! A request path takes no lock that another core holds, makes no blocking system call and looks up no name.
 
 pub mod admin;
+pub mod admission;
 pub mod asic_download;
 pub mod client_proxy;
 pub mod exchange;

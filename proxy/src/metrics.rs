@@ -28,7 +28,9 @@ pub enum Side {
 }
 
 impl Side {
-    const fn label(self) -> &'static str {
+    /// The half's name in metrics and the log.
+    #[must_use]
+    pub const fn label(self) -> &'static str {
         match self {
             Self::ClientProxy => "client_proxy",
             Self::ServerProxy => "server_proxy",
@@ -54,6 +56,8 @@ pub struct SideMetrics {
     pub answered: Counter,
     /// Exchanges that ended in a fault, or that were given up.
     pub faulted: Counter,
+    /// Exchanges refused because too many were under way; they are not counted otherwise.
+    pub refused: Counter,
     /// Exchanges under way.
     pub running: Gauge,
     /// Seconds from the first byte of a request to the last of its answer.
@@ -155,6 +159,8 @@ pub struct Metrics {
     server_proxy: SideMetrics,
     /// TLS handshakes begun with peers, in either role.
     pub peer_handshakes: Counter,
+    /// Connections closed because too many TLS handshakes were under way.
+    pub handshakes_refused: Counter,
     /// Connections to peers that were used again.
     pub peer_connections_reused: Counter,
     /// Connections of peers that were closed unserved because too many waited.
@@ -203,6 +209,11 @@ impl Metrics {
                 &mut registry,
                 "peer_handshakes",
                 "TLS handshakes begun with peers",
+            ),
+            handshakes_refused: counter(
+                &mut registry,
+                "handshakes_refused",
+                "Connections closed because too many TLS handshakes were under way",
             ),
             peer_connections_reused: counter(
                 &mut registry,
@@ -279,6 +290,7 @@ impl Metrics {
 
 fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
     let exchanges = Family::<OutcomeLabel, Counter>::default();
+    let refused = Family::<SideLabel, Counter>::default();
     let running = Family::<SideLabel, Gauge>::default();
     let duration = Family::<SideLabel, Histogram>::new_with_constructor(|| {
         Histogram::new(exponential_buckets(0.000_5, 2.0, 18))
@@ -289,6 +301,11 @@ fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
         "exchanges",
         "Exchanges by half of the server and outcome",
         exchanges.clone(),
+    );
+    registry.register(
+        "exchanges_refused",
+        "Exchanges refused because too many were under way",
+        refused.clone(),
     );
     registry.register("exchanges_running", "Exchanges under way", running.clone());
     registry.register_with_unit(
@@ -313,6 +330,7 @@ fn sides(registry: &mut Registry) -> [SideMetrics; 2] {
         SideMetrics {
             answered: exchanges.get_or_create_owned(&outcome("answered")),
             faulted: exchanges.get_or_create_owned(&outcome("fault")),
+            refused: refused.get_or_create_owned(&SideLabel { side }),
             running: running.get_or_create_owned(&SideLabel { side }),
             duration: duration.get_or_create_owned(&SideLabel { side }),
             verifications_cached: verifications.get_or_create_owned(&outcome("cached")),

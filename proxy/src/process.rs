@@ -31,8 +31,10 @@ pub struct Process {
     pub metrics: Metrics,
     /// Where messages wait for their verdict.
     pub spools: Spools,
-    /// Where TLS handshakes may block.
+    /// Where TLS handshakes may block that we begin.
     pub handshakes: HandshakePool,
+    /// The same for those that others begin: however many there are, ours do not wait behind them.
+    pub incoming_handshakes: HandshakePool,
     /// Whether the health check's port sends load balancers away.
     pub maintenance: Maintenance,
     /// Signature documents that workers verified.

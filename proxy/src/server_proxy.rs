@@ -14,6 +14,7 @@ pub(crate) mod version;
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use protocol_message::fault::{Fault, SOAP_FAULT_CONTENT_TYPE};
@@ -27,6 +28,10 @@ use crate::http::{Body, BodyLength, Handler, HttpError, Request, Responder, Resp
 use crate::metrics::Side;
 use crate::snapshot::{LoadedGlobalConf, Snapshot};
 use crate::worker_state::WorkerState;
+
+/// What is received of a message that is refused for overload, unread, to keep its connection: bytes and time.
+const SKIP_BYTES: u64 = 256 * 1024;
+const SKIP_LIMIT: Duration = Duration::from_millis(500);
 
 /// Serves the port on which security servers meet.
 #[derive(Debug)]
@@ -53,6 +58,16 @@ impl Handler for ServerProxy {
         if !process.settings.proxy.server_support_clients_pooled_connections {
             responder.close_after();
         }
+        let _admitted = match self.0.admit(Side::ServerProxy, &request) {
+            Ok(admitted) => admitted,
+            Err(error) => {
+                // A handshake costs more than the rest of a message: who sends little keeps its connection.
+                if !body.skip(SKIP_BYTES, SKIP_LIMIT).await {
+                    responder.close_after();
+                }
+                return refuse(responder, &request, &error).await;
+            }
+        };
         let counted = process.metrics.side(Side::ServerProxy).begin();
         let outcome = match begin(&self.0, &request) {
             Ok(exchange) => exchange.run(body, responder).await,
@@ -202,6 +217,10 @@ async fn refuse(
 }
 
 fn log_fault(request: &Request, error: &ExchangeError, fault: &Fault) {
+    if matches!(error, ExchangeError::Overloaded) {
+        // The admission has told it.
+        return;
+    }
     tracing::warn!(
         side = "server_proxy",
         peer = %request.peer.address,

@@ -17,6 +17,7 @@ use settings::parameter::Process;
 use settings::{Loaded, Preset, SettingsError};
 
 use crate::server_proxy::version;
+use crate::worker::WorkerSettings;
 
 pub use body_logging::BodyLogging;
 pub use exchange::ProxySettings;
@@ -50,6 +51,25 @@ impl Settings {
     pub fn client_https(&self) -> Option<SocketAddr> {
         let certificate = self.kiirtee.tls_certificate.as_ref();
         certificate.map(|_| self.proxy.client_https())
+    }
+
+    /// Worker threads.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        match self.kiirtee.workers {
+            0 => WorkerSettings::default().count,
+            count => count,
+        }
+    }
+
+    /// Exchanges that each worker may have under way, in each half of the server.
+    #[must_use]
+    pub fn max_exchanges(&self) -> usize {
+        match self.kiirtee.max_exchanges {
+            _ if !self.anti_dos.enabled => usize::MAX,
+            0 => crate::admission::by_memory(self.workers()),
+            bound => bound,
+        }
     }
 
     /// Where the health check is, if there is any.

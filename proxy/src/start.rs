@@ -14,6 +14,7 @@ use storage::server_configuration::{ConfigurationError, ServerConfiguration};
 use storage::time_stamping::Rules;
 
 use crate::admin::{Admin, HealthCheck, Maintenance};
+use crate::admission::{Admission, Admitted};
 use crate::client_proxy::ClientProxy;
 use crate::http::{Handler, NO_LIMIT, ServerSettings, serve_connection};
 use crate::message_log::{archiving, cleaning, opening, time_stamping};
@@ -35,6 +36,16 @@ use crate::worker_state::WorkerState;
 
 /// Threads on which TLS handshakes may block.
 const HANDSHAKE_THREADS: usize = 2;
+/// How much less urgent the handshakes of others are than what signs and logs, as a nice value: whoever is connected
+/// already is served first.
+const INCOMING_NICER: i32 = 5;
+/// The greatest nice value.
+const LEAST_URGENT: i32 = 19;
+/// Handshakes of others under way at once, for each port; one source, an address, has three quarters of them at most, and
+/// who exceeds that is closed unserved. Both TLS ports together fit into the queue of the handshake threads.
+const MAX_HANDSHAKES: usize = 1024;
+/// The least of them for a worker.
+const LEAST_HANDSHAKES: usize = 16;
 /// How long background work may go on after the last exchange.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a TLS handshake may take.
@@ -155,13 +166,18 @@ fn process(
         metrics,
         spools: Spools::new(&settings.kiirtee.spool_dir(), settings.kiirtee.spool_bytes)
             .map_err(io_error("spool"))?,
-        handshakes: HandshakePool::start(HANDSHAKE_THREADS).map_err(io_error("handshake threads"))?,
+        handshakes: handshakes("handshake-to", 0)?,
+        incoming_handshakes: handshakes("handshake-from", (nice + INCOMING_NICER).min(LEAST_URGENT))?,
         current: Arc::new(Current::new(Snapshot::default())),
         settings: Arc::clone(settings),
         maintenance: Maintenance::default(),
         verdicts: Arc::default(),
         time_stamper,
     })
+}
+
+fn handshakes(name: &str, nice: i32) -> Result<HandshakePool, StartError> {
+    HandshakePool::start(name, HANDSHAKE_THREADS, nice).map_err(io_error("handshake threads"))
 }
 
 /// The keys of an encrypted message log. They are read without encryption too, where there are some: old records may
@@ -243,10 +259,7 @@ fn read_certificate(path: &Path) -> Result<Certificate, StartError> {
 fn serve(process: &Arc<Process>) -> Result<(), StartError> {
     check_addresses(&process.settings)?;
     let settings = WorkerSettings {
-        count: match process.settings.kiirtee.workers {
-            0 => WorkerSettings::default().count,
-            count => count,
-        },
+        count: process.settings.workers(),
         drain_limit: Duration::from_secs(process.settings.kiirtee.drain_seconds),
         ..WorkerSettings::default()
     };
@@ -293,11 +306,13 @@ async fn work(process: Arc<Process>, context: WorkerContext) {
         settings.proxy.client_connector_initial_idle_time,
         settings.proxy.client_connector_max_idle_time,
         true,
+        settings.kiirtee.min_body_rate,
     );
     let peer = http_settings(
         settings.proxy.server_connector_initial_idle_time,
         settings.proxy.server_connector_max_idle_time,
         settings.proxy.server_support_clients_pooled_connections,
+        settings.kiirtee.min_body_rate,
     );
     let port = |address, tls, http: &Rc<ServerSettings>| Port {
         address,
@@ -309,6 +324,7 @@ async fn work(process: Arc<Process>, context: WorkerContext) {
         },
         state: Rc::clone(&state),
         context: context.clone(),
+        handshakes: Admission::new((MAX_HANDSHAKES / settings.workers()).max(LEAST_HANDSHAKES)),
     };
     let clients = Rc::new(ClientProxy(Rc::clone(&state)));
     if let Some(https) = settings.client_https() {
@@ -330,11 +346,17 @@ async fn work(process: Arc<Process>, context: WorkerContext) {
     state.close_pools();
 }
 
-fn http_settings(idle: Option<Duration>, later: Option<Duration>, keep_alive: bool) -> Rc<ServerSettings> {
+fn http_settings(
+    idle: Option<Duration>,
+    later: Option<Duration>,
+    keep_alive: bool,
+    min_body_rate: u64,
+) -> Rc<ServerSettings> {
     Rc::new(ServerSettings {
         idle_limit: idle.unwrap_or(NO_LIMIT),
         later_idle_limit: Some(later.unwrap_or(NO_LIMIT)),
         keep_alive,
+        min_body_rate,
         ..ServerSettings::default()
     })
 }
@@ -355,6 +377,8 @@ struct Port {
     linger: Option<Duration>,
     state: Rc<WorkerState>,
     context: WorkerContext,
+    /// Handshakes under way.
+    handshakes: Admission,
 }
 
 impl Port {
@@ -415,22 +439,47 @@ impl Port {
     }
 
     async fn serve<H: Handler>(&self, tcp: monoio::net::TcpStream, handler: Rc<H>) {
+        let Some(admitted) = self.admit(&tcp) else {
+            // An alert would cost a handshake's memory; a closed connection is understood.
+            return;
+        };
         let stream = match self.config() {
             Ok(None) => Stream::plain(tcp).map_err(handshake::HandshakeError::Io),
             Ok(Some(config)) => {
-                handshake::accept(tcp, config, &self.state.process.handshakes, HANDSHAKE_LIMIT).await
+                handshake::accept(
+                    tcp,
+                    config,
+                    &self.state.process.incoming_handshakes,
+                    HANDSHAKE_LIMIT,
+                )
+                .await
             }
             Err(NoKey) => {
                 tracing::warn!(address = %self.address, "no TLS key is usable, connection closed");
                 return;
             }
         };
+        drop(admitted);
         match stream {
             Ok(stream) => {
                 serve_connection(stream, Rc::clone(&self.http), self.context.drain(), handler).await
             }
             Err(error) => tracing::debug!(address = %self.address, %error, "no TLS connection"),
         }
+    }
+
+    /// Lets a handshake begin, where there is one.
+    fn admit(&self, tcp: &monoio::net::TcpStream) -> Option<Option<Admitted>> {
+        if matches!(self.tls, Tls::None) {
+            return Some(None);
+        }
+        let from = tcp.peer_addr().ok()?.ip().to_canonical();
+        let admitted = self.handshakes.enter(from);
+        if admitted.is_none() {
+            self.state.process.metrics.handshakes_refused.inc();
+            tracing::debug!(address = %self.address, %from, "too many TLS handshakes, connection closed");
+        }
+        admitted.map(Some)
     }
 
     /// The TLS configuration of this moment; none for a plain port.

@@ -6,7 +6,11 @@ use std::sync::Arc;
 use reply::{Inbox, Outbox, Reply};
 use storage::message_log::{LogError, LogReceipt, Record};
 
+use crate::admission::{Admission, Admitted};
+use crate::exchange::ExchangeError;
 use crate::exchange::verify::Verifier;
+use crate::http::Request;
+use crate::metrics::Side;
 use crate::net::{ConnectionPool, PoolSettings};
 use crate::peer_certificate::Judge;
 use crate::peers::Peers;
@@ -18,6 +22,10 @@ use crate::sealing::{self, Unsealed};
 pub struct WorkerState {
     /// What all workers share.
     pub process: Arc<Process>,
+    /// Exchanges of information systems under way.
+    pub from_clients: Admission,
+    /// Exchanges of other security servers under way.
+    pub from_servers: Admission,
     /// Security servers that we call.
     pub peers: Peers,
     /// Connections to services.
@@ -52,7 +60,10 @@ impl WorkerState {
         monoio::spawn(outcomes.run());
         monoio::spawn(receipts.run());
         monoio::spawn(ends.run());
+        let bound = process.settings.max_exchanges();
         Rc::new(Self {
+            from_clients: Admission::new(bound),
+            from_servers: Admission::new(bound),
             peers,
             services: ConnectionPool::new(PoolSettings::default()),
             callers: Judge::default(),
@@ -66,6 +77,23 @@ impl WorkerState {
             to_log,
             logged,
             process,
+        })
+    }
+
+    /// Lets an exchange begin, if there is room for another; else it is counted as refused.
+    ///
+    /// # Errors
+    /// [`ExchangeError::Overloaded`].
+    pub fn admit(&self, side: Side, request: &Request) -> Result<Admitted, ExchangeError> {
+        let admission = match side {
+            Side::ClientProxy => &self.from_clients,
+            Side::ServerProxy => &self.from_servers,
+        };
+        let admitted = admission.enter(request.peer.address.ip().to_canonical());
+        admitted.ok_or_else(|| {
+            self.process.metrics.side(side).refused.inc();
+            admission.tell(side.label());
+            ExchangeError::Overloaded
         })
     }
 

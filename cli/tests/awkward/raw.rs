@@ -1,6 +1,6 @@
 //! An information system that says exactly what a test wants said.
 
-use std::io::{BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -19,7 +19,10 @@ pub(crate) struct Raw {
 
 impl Raw {
     pub(crate) fn connect(to: SocketAddr) -> Self {
-        let stream = TcpStream::connect(to).unwrap();
+        Self::over(TcpStream::connect(to).unwrap())
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         stream.set_read_timeout(Some(LIMIT)).unwrap();
         stream.set_write_timeout(Some(LIMIT)).unwrap();
@@ -85,6 +88,15 @@ impl Raw {
     /// Whether the server has closed the connection and said nothing more.
     pub(crate) fn is_closed(&mut self) -> bool {
         !matches!(self.stream.read(&mut [0]), Ok(1..))
+    }
+
+    /// Whether something comes within this time.
+    #[allow(dead_code, reason = "not every test that has this file waits")]
+    pub(crate) fn has_answer(&mut self, within: Duration) -> bool {
+        self.stream.get_mut().set_read_timeout(Some(within)).unwrap();
+        let came = self.stream.fill_buf().is_ok_and(|bytes| !bytes.is_empty());
+        self.stream.get_mut().set_read_timeout(Some(LIMIT)).unwrap();
+        came
     }
 
     /// Whether the connection serves another request.

@@ -21,6 +21,12 @@ pub struct RestAnswer {
     pub logged: LogReceipt,
 }
 
+/// When whoever was refused for overload may come again, in seconds.
+const RETRY_AFTER: &str = "1";
+/// The HTTP status of such a refusal, for REST. The reference has none; load balancers and HTTP clients know this one, and
+/// that the request was not begun.
+const UNAVAILABLE: u16 = 503;
+
 /// Sends the response: the part's status and all its headers, the body from the spool.
 ///
 /// # Errors
@@ -67,13 +73,26 @@ pub async fn rest_fault(
         .get_all("accept")
         .filter_map(|value| std::str::from_utf8(value).ok());
     let body = error_body(&fault, accept);
-    let head = ResponseHead::new(body.status)
+    let is_overload = error.is_overload();
+    let head = ResponseHead::new(if is_overload { UNAVAILABLE } else { body.status })
         .with("Content-Type", body.content_type)
         .with("X-Road-Error", body.error_header);
-    responder.send_full(&head, body.body).await
+    responder
+        .send_full(&retry_later(head, is_overload), body.body)
+        .await
 }
 
-/// The same for SOAP: HTTP 200 and a SOAP fault.
+/// Says when to come again.
+fn retry_later(head: ResponseHead, is_overload: bool) -> ResponseHead {
+    if is_overload {
+        head.with("Retry-After", RETRY_AFTER)
+    } else {
+        head
+    }
+}
+
+/// The same for SOAP: HTTP 200 and a SOAP fault. Overload has no other status: SOAP clients in the field read faults
+/// where they expect them, and take what comes with another status for a broken connection.
 ///
 /// # Errors
 /// When the connection fails.
@@ -87,10 +106,15 @@ pub async fn soap_fault(
     let head = ResponseHead::new(200)
         .with("Content-Type", SOAP_FAULT_CONTENT_TYPE)
         .with("SOAPAction", "");
+    let head = retry_later(head, error.is_overload());
     responder.send_full(&head, Bytes::from(fault.to_soap_xml())).await
 }
 
 fn log(request: &Request, error: &ExchangeError, fault: &Fault) {
+    if matches!(error, ExchangeError::Overloaded) {
+        // The admission has told it.
+        return;
+    }
     tracing::warn!(
         side = "client_proxy",
         peer = %request.peer.address,

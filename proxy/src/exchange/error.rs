@@ -5,6 +5,8 @@ use protocol_message::rest::RestError;
 use protocol_message::soap::SoapError;
 use protocol_message::transport::TransportError;
 use protocol_signature::verify::VerifyError;
+use signer_client::SignerError;
+use storage::message_log::LogError;
 
 use super::log::LogFailure;
 use super::sign::SignError;
@@ -29,6 +31,9 @@ pub enum ExchangeError {
     /// This server has no authentication certificate that is registered, valid and good by OCSP.
     #[error("Security server has no valid authentication certificate")]
     NoAuthenticationKey,
+    /// The worker has as many exchanges under way as it takes on.
+    #[error("Security server is overloaded: too many exchanges are under way")]
+    Overloaded,
     /// Another HTTP method than POST.
     #[error("Must use POST request method instead of {0}")]
     Method(String),
@@ -164,6 +169,20 @@ impl ExchangeError {
     #[must_use]
     pub fn while_sending(self) -> Self {
         Self::WhileSending(Box::new(self))
+    }
+}
+
+impl ExchangeError {
+    /// Whether a bound was reached that the same request may find free in a moment.
+    #[must_use]
+    pub fn is_overload(&self) -> bool {
+        match self {
+            Self::Overloaded
+            | Self::Sign(SignError::Signer(SignerError::Busy))
+            | Self::Log(LogFailure::Log(LogError::Overloaded { .. })) => true,
+            Self::ByClient(inner) | Self::InService(inner) | Self::WhileSending(inner) => inner.is_overload(),
+            _ => false,
+        }
     }
 }
 

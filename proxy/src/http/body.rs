@@ -21,6 +21,8 @@ use crate::net::stream::{Reader, Writer};
 
 /// How long nothing may come while a body is being received, unless set otherwise.
 const DEFAULT_STALL_LIMIT: Duration = Duration::from_secs(30);
+/// The time of waiting over which a body's rate is reckoned.
+const PACE_WINDOW: Duration = Duration::from_secs(10);
 /// When a client that has ended its sending direction is first asked whether it still is there.
 const FIRST_QUESTION: Duration = Duration::from_millis(500);
 /// How often it is asked in the end.
@@ -58,11 +60,46 @@ pub struct Body {
     reader: Reader,
     decoder: BodyDecoder,
     stall_limit: Duration,
+    pace: Pace,
     /// Whom to ask for the body, on a server.
     asking: Option<(Writer, Rc<ExchangeState>)>,
     /// The sending direction, on a client: while the peer takes a request, it may stall with its response.
     beside: Option<Writer>,
     failed: bool,
+}
+
+/// How fast a body comes: one that comes byte by byte would hold what an exchange holds for as long as its sender likes,
+/// without ever stalling. Only time in which we wait counts.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Bytes a second; 0 = any.
+    least: u64,
+    waited: Duration,
+    received: u64,
+    /// The last window was too slow: a pause is forgiven, two in a row are not.
+    was_slow: bool,
+}
+
+impl Pace {
+    const fn begin(&mut self) {
+        (self.waited, self.received, self.was_slow) = (Duration::ZERO, 0, false);
+    }
+
+    fn received(&mut self, count: usize, waited: Duration) -> io::Result<()> {
+        self.waited += waited;
+        self.received = self
+            .received
+            .saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        if self.waited < PACE_WINDOW {
+            return Ok(());
+        }
+        let is_slow = self.received < self.least.saturating_mul(self.waited.as_secs());
+        if count > 0 && is_slow && self.was_slow {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        (self.waited, self.received, self.was_slow) = (Duration::ZERO, 0, is_slow);
+        Ok(())
+    }
 }
 
 impl Body {
@@ -72,6 +109,7 @@ impl Body {
             reader,
             decoder,
             stall_limit: DEFAULT_STALL_LIMIT,
+            pace: Pace::default(),
             asking: None,
             beside: None,
             failed: false,
@@ -132,6 +170,11 @@ impl Body {
         self.stall_limit = limit;
     }
 
+    /// How many bytes a second must come while we wait, before reading fails with [`io::ErrorKind::TimedOut`]; 0 = any.
+    pub fn set_min_rate(&mut self, bytes_a_second: u64) {
+        self.pace.least = bytes_a_second;
+    }
+
     async fn advance(&mut self) -> Result<Option<Bytes>, BodyError> {
         if self.failed {
             return Err(BodyError::Truncated);
@@ -160,6 +203,13 @@ impl Body {
 
     /// Receives more, within the stall limit. It begins anew while the peer takes what we send.
     async fn fill(&mut self) -> io::Result<usize> {
+        let since = Instant::now();
+        let count = self.fill_in_time().await?;
+        self.pace.received(count, since.elapsed())?;
+        Ok(count)
+    }
+
+    async fn fill_in_time(&mut self) -> io::Result<usize> {
         loop {
             let sent = self.beside.as_ref().map(Writer::bytes_sent);
             match self.reader.fill_within(self.stall_limit).await {
@@ -202,6 +252,7 @@ impl Body {
             state.unread.set(self.decoder.remaining());
         }
         self.asking = asking;
+        self.pace.begin();
         self.failed = false;
     }
 

@@ -30,6 +30,8 @@ pub struct ServerSettings {
     pub head_limit: Duration,
     /// How long a request body may stall.
     pub body_stall_limit: Duration,
+    /// Bytes a second that a request body must bring while it is waited for; 0 = any.
+    pub min_body_rate: u64,
     /// How long the client may take nothing of a response.
     pub write_stall_limit: Duration,
     /// Whether connections serve more than one request (wire.md 2.1: the server proxy closes unless configured).
@@ -45,6 +47,7 @@ impl Default for ServerSettings {
             later_idle_limit: None,
             head_limit: Duration::from_secs(30),
             body_stall_limit: Duration::from_secs(30),
+            min_body_rate: 0,
             write_stall_limit: Duration::from_secs(60),
             keep_alive: true,
             drain_limit: 256 * 1024,
@@ -185,6 +188,7 @@ pub async fn serve_connection<H: Handler>(
     writer.set_stall_limit(settings.write_stall_limit);
     let mut body = Body::new(reader);
     body.set_stall_limit(settings.body_stall_limit);
+    body.set_min_rate(settings.min_body_rate);
     let responder = Responder {
         out: BodyWriter::new(writer),
         state: Rc::default(),

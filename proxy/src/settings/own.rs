@@ -27,6 +27,10 @@ pub struct OwnSettings {
     pub admin_listen: SocketAddr,
     /// Worker threads; 0 = one a core.
     pub workers: usize,
+    /// Exchanges under way at once, for each worker and half of the server; 0 = by the memory there is.
+    pub max_exchanges: usize,
+    /// Bytes a second that a message must bring while it is waited for; 0 = any.
+    pub min_body_rate: u64,
     /// Nice value of the threads that sign and log.
     pub background_nice: i32,
     /// Whether the verdict on a signature document is remembered for the other messages that share it.

@@ -221,7 +221,7 @@ fn our_client_talks_to_openssl() {
             .spawn()
             .unwrap();
         let page = run(async move |_| {
-            let pool = HandshakePool::start(1).unwrap();
+            let pool = HandshakePool::start("handshake", 1, 0).unwrap();
             let identity = Keys::get().identity("other");
             let config = client_config(provider(), Some(&identity), Arc::new(AcceptAll)).unwrap();
             let address = ([127, 0, 0, 1], port).into();

@@ -54,7 +54,7 @@ fn a_stock_server_is_called_and_resumes() {
         let server = jsse::Server::start(IpAddr::V4(Ipv4Addr::LOCALHOST), 0, &keystore, &answer);
         let (address, identity) = (server.address, party.identity.clone());
         let found = run(async move |_| {
-            let pool = HandshakePool::start(1).unwrap();
+            let pool = HandshakePool::start("handshake", 1, 0).unwrap();
             let config = client(peers(), &identity);
             let mut found = Vec::new();
             for body in bodies() {

@@ -99,7 +99,7 @@ fn two_of_ours_meet_over_cbc_when_nothing_else_is_left() {
         let server = server(cbc_only(), &party.identity);
         let (address, identity) = (server.address, party.identity.clone());
         let found = run(async move |_| {
-            let pool = HandshakePool::start(1).unwrap();
+            let pool = HandshakePool::start("handshake", 1, 0).unwrap();
             let config = client(peers(), &identity);
             let mut found = Vec::new();
             for _ in 0..3 {
@@ -194,7 +194,7 @@ fn an_openssl_server_with_cbc_only_is_called_and_resumes() {
             while monoio::net::TcpStream::connect_addr(address).await.is_err() {
                 monoio::time::sleep(std::time::Duration::from_millis(20)).await;
             }
-            let pool = HandshakePool::start(1).unwrap();
+            let pool = HandshakePool::start("handshake", 1, 0).unwrap();
             let config = client(peers(), &identity);
             let mut found = Vec::new();
             for _ in 0..2 {

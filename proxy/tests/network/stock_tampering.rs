@@ -224,7 +224,7 @@ fn a_client_answers_every_forgery_alike() {
     });
     let identity = party.identity;
     let answer = run(async move |_| {
-        let pool = HandshakePool::start(1).unwrap();
+        let pool = HandshakePool::start("handshake", 1, 0).unwrap();
         let mut answers = Vec::new();
         for _ in 0..=WRONG.len() {
             // A configuration for each connection, so that no session is resumed.

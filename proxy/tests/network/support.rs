@@ -93,7 +93,7 @@ impl Server {
 
     pub(crate) fn start_with<H: Handler + Clone + Send + Sync>(plan: ServerPlan, handler: H) -> Self {
         let (bound, address) = flume::bounded(1);
-        let pool = HandshakePool::start(2).unwrap();
+        let pool = HandshakePool::start("handshake", 2, 0).unwrap();
         let settings = WorkerSettings {
             driver: plan.driver,
             ..one_worker()

@@ -91,7 +91,7 @@ fn both_sides_prove_who_they_are() {
         let server = mutual_server(server_key, server_verifier.clone());
         let address = server.address;
         run(async move |_| {
-            let pool = HandshakePool::start(1).unwrap();
+            let pool = HandshakePool::start("handshake", 1, 0).unwrap();
             let verifier = OnlyThis::named(server_key);
             let config = client(Some(client_key), verifier.clone());
             let mut connection = open(address, &config, &pool).await.unwrap();
@@ -115,7 +115,7 @@ fn a_session_is_resumed_without_another_signature() {
         let server = mutual_server("rsa", verifier.clone());
         let address = server.address;
         run(async move |_| {
-            let pool = HandshakePool::start(1).unwrap();
+            let pool = HandshakePool::start("handshake", 1, 0).unwrap();
             for number in 0..3 {
                 let mut connection = open(address, &config, &pool).await.unwrap();
                 let told = get(&mut connection, "/peer").await.unwrap();
@@ -145,7 +145,7 @@ fn a_client_that_is_refused_gets_no_service() {
         let server = mutual_server("rsa", OnlyThis::named("other"));
         let address = server.address;
         run(async move |_| {
-            let pool = HandshakePool::start(1).unwrap();
+            let pool = HandshakePool::start("handshake", 1, 0).unwrap();
             let config = client(client_key, Arc::new(AcceptAll));
             // In TLS 1.3 the client learns of the refusal when it reads.
             let served = match open(address, &config, &pool).await {
@@ -162,7 +162,7 @@ fn a_server_that_is_refused_gets_no_request() {
     let server = mutual_server("rsa", Arc::new(AcceptAll));
     let address = server.address;
     run(async move |_| {
-        let pool = HandshakePool::start(1).unwrap();
+        let pool = HandshakePool::start("handshake", 1, 0).unwrap();
         let config = client(Some("rsa"), OnlyThis::named("other"));
         let refused = open(address, &config, &pool).await;
         let Err(HandshakeError::Refused(reason)) = refused else {
@@ -189,7 +189,7 @@ fn a_client_certificate_can_be_optional() {
     );
     let address = server.address;
     run(async move |_| {
-        let pool = HandshakePool::start(1).unwrap();
+        let pool = HandshakePool::start("handshake", 1, 0).unwrap();
         for (identity, count) in [(None, 0), (Some("rsa"), 1)] {
             let config = client(identity, Arc::new(AcceptAll));
             let mut connection = open(address, &config, &pool).await.unwrap();
@@ -218,7 +218,7 @@ fn much_streams_both_ways() {
         );
         let address = server.address;
         run_on(driver, async move |_| {
-            let pool = HandshakePool::start(1).unwrap();
+            let pool = HandshakePool::start("handshake", 1, 0).unwrap();
             let config = client(None, Arc::new(AcceptAll));
             let connection = open(address, &config, &pool).await.unwrap();
             echo_both_ways(connection, 30 * MEGABYTE).await;
@@ -242,7 +242,7 @@ fn an_idle_connection_survives_tickets_and_notices_the_end() {
     let server = Server::start_with(plan, Rehearsal);
     let address = server.address;
     run(async move |_| {
-        let pool = HandshakePool::start(1).unwrap();
+        let pool = HandshakePool::start("handshake", 1, 0).unwrap();
         let config = client(None, Arc::new(AcceptAll));
         let mut connection = open(address, &config, &pool).await.unwrap();
         monoio::time::sleep(Duration::from_millis(100)).await;
@@ -259,7 +259,7 @@ fn a_peer_that_says_nothing_is_given_up() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap();
     run(async move |_| {
-        let pool = HandshakePool::start(1).unwrap();
+        let pool = HandshakePool::start("handshake", 1, 0).unwrap();
         let config = client(None, Arc::new(AcceptAll));
         let tcp = monoio::net::TcpStream::connect_addr(address).await.unwrap();
         let limit = Duration::from_millis(100);
@@ -293,7 +293,7 @@ fn certificates_of_version_1_are_good_enough() {
     let server = Server::start_with(plan, Rehearsal);
     let address = server.address;
     run(async move |_| {
-        let pool = HandshakePool::start(1).unwrap();
+        let pool = HandshakePool::start("handshake", 1, 0).unwrap();
         for config in [client(Some("old"), Arc::new(AcceptAll)), tls12_client("old")] {
             let mut connection = open(address, &config, &pool).await.unwrap();
             let told = get(&mut connection, "/peer").await.unwrap();
@@ -329,7 +329,7 @@ fn a_certificate_without_its_key_is_refused() {
         let server = Server::start_with(plan, Rehearsal);
         let address = server.address;
         run(async move |_| {
-            let pool = HandshakePool::start(1).unwrap();
+            let pool = HandshakePool::start("handshake", 1, 0).unwrap();
             for config in [client(None, Arc::new(AcceptAll)), tls12_client("rsa")] {
                 let refused = open(address, &config, &pool).await;
                 let Err(HandshakeError::Tls(rustls::Error::InvalidCertificate(error))) = refused else {
@@ -357,7 +357,7 @@ fn a_key_that_cannot_sign_now_fails_the_handshake() {
     );
     let address = server.address;
     run(async move |_| {
-        let pool = HandshakePool::start(1).unwrap();
+        let pool = HandshakePool::start("handshake", 1, 0).unwrap();
         let failed = open(address, &client(None, Arc::new(AcceptAll)), &pool).await;
         assert!(
             matches!(failed, Err(HandshakeError::Tls(_) | HandshakeError::Closed)),

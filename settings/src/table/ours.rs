@@ -56,6 +56,12 @@ pub(super) const TABLE: &[Parameter] = &[
     Parameter::new("kiirtee", "admin-listen", Kind::Socket, Value::Text("127.0.0.1:5566"))
         .means("where `/metrics` and `/health` are"),
     number("workers", 0, (0, 1024, "")).means("worker threads; 0 = one for each core"),
+    number("max-exchanges", 0, (0, 1_000_000, "")).means(
+        "exchanges under way at once, for each worker, of information systems and of other servers apart; what exceeds it is \
+         refused at once; one address holds three quarters at most; 0 = by memory, 1 MiB each in a quarter of it, 64 to 1024",
+    ),
+    number("min-body-rate", 240, (0, 1_000_000_000, "bytes/s"))
+        .means("what a request must bring while it is waited for; one that is slower for 10 seconds twice in a row ends in a fault; 0 = any"),
     Parameter::switch("kiirtee", "verification-cache", true).means(
         "verify a signature document that many messages share once, until its certificates or OCSP responses run out; \
          false = with each message, to measure what that costs",

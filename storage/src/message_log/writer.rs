@@ -30,6 +30,8 @@ use super::{DatabaseError, LogError, LogReceipt, meta};
 const MAX_GROUP: usize = 1024;
 /// A group is closed when it has this many bytes.
 const MAX_GROUP_BYTES: usize = 4 << 20;
+/// Chunks that are written at once where no record needs more: records do not wait for megabytes of somebody else's body.
+const CHUNKS_AT_ONCE: usize = 8;
 /// Bytes of the buffer for values that are kept for the next value.
 const KEPT_BUFFER: usize = 64 << 10;
 /// How often abandoned bodies are looked for while some body is being written.
@@ -47,6 +49,12 @@ pub(super) enum Job {
 }
 
 impl Job {
+    /// Whether chunks of its records' bodies may wait still.
+    fn has_chunks(&self) -> bool {
+        let has_chunks = |record: &Record| record.body.as_ref().is_some_and(|body| body.sent > 0);
+        matches!(self, Self::Append(records) if records.iter().any(|(appended, _)| has_chunks(&appended.record)))
+    }
+
     /// Tells everybody who waits that nothing was written.
     pub(super) fn refuse(self, problem: &LogError) {
         match self {
@@ -234,7 +242,7 @@ impl Writer {
         let mut batch = WriteBatch::default();
         let outcome = self
             .put_chunk(&mut batch, first)
-            .and_then(|()| self.put_waiting_chunks(&mut batch));
+            .and_then(|()| self.put_waiting_chunks(&mut batch, CHUNKS_AT_ONCE));
         let outcome = outcome.and_then(|()| self.write(batch, false));
         if let Err(problem) = outcome {
             self.stop(problem);
@@ -248,8 +256,13 @@ impl Writer {
             ..Group::default()
         };
         let jobs = self.gather(first);
+        let chunks = if jobs.iter().any(Job::has_chunks) {
+            self.chunks.len()
+        } else {
+            CHUNKS_AT_ONCE
+        };
         let outcome = self
-            .put_waiting_chunks(&mut group.batch)
+            .put_waiting_chunks(&mut group.batch, chunks)
             .and_then(|()| self.put_jobs(&mut group, jobs))
             .and_then(|()| {
                 let bytes = group.batch.size_in_bytes();
@@ -370,9 +383,9 @@ impl Writer {
         }))
     }
 
-    /// As many chunks as wait now; those that come meanwhile belong to later records.
-    fn put_waiting_chunks(&mut self, batch: &mut WriteBatch) -> Result<(), DatabaseError> {
-        for _ in 0..self.chunks.len() {
+    /// As many chunks as wait now, but not more than `most`; those that come meanwhile belong to later records.
+    fn put_waiting_chunks(&mut self, batch: &mut WriteBatch, most: usize) -> Result<(), DatabaseError> {
+        for _ in 0..self.chunks.len().min(most) {
             let Ok(chunk) = self.chunks.try_recv() else { break };
             self.put_chunk(batch, chunk)?;
         }

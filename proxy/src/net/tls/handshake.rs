@@ -20,7 +20,7 @@ use super::verifier::PeerRefused;
 use crate::net::stream::Stream;
 
 /// Handshake steps that may wait for a thread; more are refused.
-const QUEUE_BOUND: usize = 1024;
+const QUEUE_BOUND: usize = 2048;
 /// Size of a read during a handshake, in bytes.
 const READ_SIZE: usize = 8 * 1024;
 /// How long a refused peer may take to read why.
@@ -72,14 +72,17 @@ pub struct HandshakePool {
 }
 
 impl HandshakePool {
-    /// Starts so many threads.
-    pub fn start(threads: usize) -> io::Result<Self> {
+    /// Starts so many threads, `name` saying whose handshakes they make, with this nice value.
+    pub fn start(name: &str, threads: usize, nice: i32) -> io::Result<Self> {
         let (steps, queue) = flume::bounded(QUEUE_BOUND);
         for index in 0..threads.max(1) {
             let queue = queue.clone();
             std::thread::Builder::new()
-                .name(format!("handshake-{index}"))
-                .spawn(move || run_steps(&queue))?;
+                .name(format!("{name}-{index}"))
+                .spawn(move || {
+                    crate::process::yield_to_workers(nice);
+                    run_steps(&queue);
+                })?;
         }
         Ok(Self { steps })
     }
