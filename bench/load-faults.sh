@@ -42,7 +42,9 @@ def find(value,key):
             found=find(inner,key)
             if found is not None: return found
 total=run.get("total",run)
-print("|",sys.argv[2],"|",json.dumps({k:v for k,v in total.items() if not isinstance(v,(list,dict))} if isinstance(total,dict) else total)[:600],"|",json.dumps(find(run,"latency"))[:400],"|",sys.argv[3],"MiB |")
+latency=find(run,"latency")
+milliseconds=lambda key: "%.0f ms" % (latency[key]/1000)
+print("|",sys.argv[2],"|",total["answered"],"|",total["failed"],"|",milliseconds("p50"),"|",milliseconds("p99"),"|",sys.argv[3],"MiB |")
 PY
 }
 stop() {
@@ -52,6 +54,8 @@ stop() {
 }
 
 small warm 50 16 >/dev/null
+echo "| | answered | failed or refused | p50 | p99 | consumer's proxy |"
+echo "|---|---|---|---|---|---|"
 small "alone" 100 16
 
 truncate -s "${megabytes}M" "$dir/body"
