@@ -12,17 +12,21 @@
 
 mod information_system;
 mod instance;
+mod scripted_peer;
 
 #[path = "awkward/raw.rs"]
 #[allow(dead_code, reason = "the other tests use more of it")]
 mod raw;
 
+use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use information_system::consumer;
 use instance::{Instance, agent, is_built, resident, wait_until};
 use raw::{CLIENT, Raw};
+use scripted_peer::{Peer, client};
 use socket2::{Domain, Socket, Type};
 use toml::{Table, Value};
 
@@ -68,12 +72,12 @@ fn path(instance: &Instance, service_and_path: &str) -> String {
 }
 
 /// A connection to a server from an address of its own.
-fn connect_from(source: &str, to: SocketAddr) -> Raw {
+fn connect_from(source: &str, to: SocketAddr) -> TcpStream {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     let source: SocketAddr = format!("{source}:0").parse().unwrap();
     socket.bind(&source.into()).unwrap();
     socket.connect(&to.into()).unwrap();
-    Raw::over(TcpStream::from(socket))
+    TcpStream::from(socket)
 }
 
 /// Exchanges that are under way until they are dropped: their bodies do not end.
@@ -134,7 +138,7 @@ fn rest_is_told_to_come_again(instance: &Instance) {
     );
     assert_eq!(refused, 200);
     // Another address has its own share.
-    let mut other = connect_from("127.0.230.77", consumer(instance));
+    let mut other = Raw::over(connect_from("127.0.230.77", consumer(instance)));
     other.get(&path(instance, "echo"));
     assert_eq!(other.answer().unwrap().status(), 200);
     drop(under_way);
@@ -258,4 +262,95 @@ fn a_body_that_comes_byte_by_byte_is_given_up_and_heads_that_do_not_end_delay_no
         Some("server.clientproxy.io_error")
     );
     drop(heads);
+}
+
+/// Handshakes under way that one address has room for.
+const ROOM: usize = 768;
+/// Handshakes that a storm leaves half-open.
+const HALF_OPEN: usize = 900;
+/// What each of them, and each that is refused, may cost the server that is stormed, in bytes.
+const HANDSHAKE_BYTES: u64 = 96 * 1024;
+
+#[test]
+fn a_storm_of_handshakes_leaves_other_servers_their_exchanges() {
+    if !is_built() {
+        return;
+    }
+    let mut instance = Instance::up(232);
+    // Each exchange takes a handshake of its own, which must get through the storm.
+    instance.reconfigure("provider", |settings| {
+        set(
+            settings,
+            "proxy",
+            "server-support-clients-pooled-connections",
+            false,
+        );
+    });
+    let peer = Peer::join(&instance, "3003", 60);
+    exchanges(&instance, 20);
+    let before = resident(instance.pid("provider-proxy"));
+    let half_open = half_open_handshakes(&instance);
+    let open = || half_open.iter().filter(|stream| !is_closed(stream)).count();
+    wait_until("handshakes to be refused", || open() <= ROOM);
+    assert!(
+        open() > ROOM / 2,
+        "those that are within the bound are waited for"
+    );
+    assert!(metric(&instance, "provider", "xroad_handshakes_refused_total") > 0);
+    let (stop, completed) = (AtomicBool::new(false), AtomicU64::new(0));
+    let took = std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| drop_completed_handshakes(&instance, &peer, &stop, &completed));
+        }
+        wait_until("the storm", || completed.load(Ordering::Relaxed) > 20);
+        let took = exchanges(&instance, 30);
+        stop.store(true, Ordering::Relaxed);
+        took
+    });
+    assert!(took[took.len() / 2] < Duration::from_secs(1), "{took:?}");
+    let grown = resident(instance.pid("provider-proxy")).saturating_sub(before);
+    assert!(grown < HALF_OPEN as u64 * HANDSHAKE_BYTES, "{grown} bytes");
+}
+
+/// So many exchanges one after the other, all answered; their times in order of length.
+fn exchanges(instance: &Instance, count: usize) -> Vec<Duration> {
+    let (to, path) = (consumer(instance), path(instance, "echo"));
+    let mut took: Vec<_> = (0..count)
+        .map(|_| {
+            let began = Instant::now();
+            let mut raw = Raw::connect(to);
+            raw.get(&path);
+            let answer = raw.answer().unwrap();
+            assert_eq!(answer.status(), 200, "{}", answer.text());
+            began.elapsed()
+        })
+        .collect();
+    took.sort();
+    took
+}
+
+/// Connections that begin a handshake (the first bytes of a TLS record) and leave it there.
+fn half_open_handshakes(instance: &Instance) -> Vec<TcpStream> {
+    let begin = || {
+        let mut stream = connect_from("127.0.232.77", client::provider(instance));
+        // Who is refused may be gone already.
+        let _ = std::io::Write::write_all(&mut stream, &[22, 3, 1, 2, 0, 1, 0]);
+        stream
+    };
+    (0..HALF_OPEN).map(|_| begin()).collect()
+}
+
+fn is_closed(mut stream: &TcpStream) -> bool {
+    stream.set_nonblocking(true).unwrap();
+    !matches!(stream.read(&mut [0]), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+}
+
+/// A registered server that only ever shakes hands.
+fn drop_completed_handshakes(instance: &Instance, peer: &Peer, stop: &AtomicBool, completed: &AtomicU64) {
+    let to = client::provider(instance);
+    while !stop.load(Ordering::Relaxed) {
+        if client::presented(to, &peer.auth).is_ok() {
+            completed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
 }

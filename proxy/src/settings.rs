@@ -17,7 +17,6 @@ use settings::parameter::Process;
 use settings::{Loaded, Preset, SettingsError};
 
 use crate::server_proxy::version;
-use crate::worker::WorkerSettings;
 
 pub use body_logging::BodyLogging;
 pub use exchange::ProxySettings;
@@ -53,21 +52,12 @@ impl Settings {
         certificate.map(|_| self.proxy.client_https())
     }
 
-    /// Worker threads.
+    /// Exchanges that each of so many workers may have under way, in each half of the server.
     #[must_use]
-    pub fn workers(&self) -> usize {
-        match self.kiirtee.workers {
-            0 => WorkerSettings::default().count,
-            count => count,
-        }
-    }
-
-    /// Exchanges that each worker may have under way, in each half of the server.
-    #[must_use]
-    pub fn max_exchanges(&self) -> usize {
+    pub fn max_exchanges(&self, workers: usize) -> usize {
         match self.kiirtee.max_exchanges {
             _ if !self.anti_dos.enabled => usize::MAX,
-            0 => crate::admission::by_memory(self.workers()),
+            0 => crate::admission::by_memory(workers),
             bound => bound,
         }
     }

@@ -259,7 +259,10 @@ fn read_certificate(path: &Path) -> Result<Certificate, StartError> {
 fn serve(process: &Arc<Process>) -> Result<(), StartError> {
     check_addresses(&process.settings)?;
     let settings = WorkerSettings {
-        count: process.settings.workers(),
+        count: match process.settings.kiirtee.workers {
+            0 => WorkerSettings::default().count,
+            count => count,
+        },
         drain_limit: Duration::from_secs(process.settings.kiirtee.drain_seconds),
         ..WorkerSettings::default()
     };
@@ -301,7 +304,7 @@ fn check_addresses(settings: &Settings) -> Result<(), StartError> {
 /// One worker: every port, served by tasks of its own.
 async fn work(process: Arc<Process>, context: WorkerContext) {
     let settings = Arc::clone(&process.settings);
-    let state = WorkerState::new(process);
+    let state = WorkerState::new(process, context.count);
     let client = http_settings(
         settings.proxy.client_connector_initial_idle_time,
         settings.proxy.client_connector_max_idle_time,
@@ -324,7 +327,7 @@ async fn work(process: Arc<Process>, context: WorkerContext) {
         },
         state: Rc::clone(&state),
         context: context.clone(),
-        handshakes: Admission::new((MAX_HANDSHAKES / settings.workers()).max(LEAST_HANDSHAKES)),
+        handshakes: Admission::new((MAX_HANDSHAKES / context.count.max(1)).max(LEAST_HANDSHAKES)),
     };
     let clients = Rc::new(ClientProxy(Rc::clone(&state)));
     if let Some(https) = settings.client_https() {

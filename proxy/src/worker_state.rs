@@ -45,9 +45,9 @@ pub struct WorkerState {
 }
 
 impl WorkerState {
-    /// A worker that has done nothing yet. Call inside the worker: its pools sweep themselves and its answers arrive there.
+    /// One of so many workers, that has done nothing yet. Call inside the worker: its pools sweep themselves and its answers arrive there.
     #[must_use]
-    pub fn new(process: Arc<Process>) -> Rc<Self> {
+    pub fn new(process: Arc<Process>, workers: usize) -> Rc<Self> {
         let peers = Peers::new(&process.settings.proxy);
         let (sealed, outcomes) = Inbox::new();
         let (logged, receipts) = Inbox::new();
@@ -60,7 +60,7 @@ impl WorkerState {
         monoio::spawn(outcomes.run());
         monoio::spawn(receipts.run());
         monoio::spawn(ends.run());
-        let bound = process.settings.max_exchanges();
+        let bound = process.settings.max_exchanges(workers);
         Rc::new(Self {
             from_clients: Admission::new(bound),
             from_servers: Admission::new(bound),

@@ -52,7 +52,7 @@ impl Job {
     /// Whether chunks of its records' bodies may wait still.
     fn has_chunks(&self) -> bool {
         let has_chunks = |record: &Record| record.body.as_ref().is_some_and(|body| body.sent > 0);
-        matches!(self, Self::Append(records) if records.iter().any(|(appended, _)| has_chunks(&appended.record)))
+        matches!(self, Self::Append(records, _) if records.iter().any(|(appended, _)| has_chunks(&appended.record)))
     }
 
     /// Tells everybody who waits that nothing was written.

@@ -544,7 +544,7 @@ impl Served {
             async move {
                 let listener = Listener::bind("127.0.0.1:0".parse().unwrap(), 16).unwrap();
                 tell.send(listener.address()).unwrap();
-                let handler = Rc::new(make(WorkerState::new(process)));
+                let handler = Rc::new(make(WorkerState::new(process, 1)));
                 let drain = context.drain();
                 let serve = |tcp, permit| {
                     let (handler, drain) = (Rc::clone(&handler), context.drain());
