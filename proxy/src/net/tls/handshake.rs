@@ -80,7 +80,7 @@ impl HandshakePool {
             std::thread::Builder::new()
                 .name(format!("{name}-{index}"))
                 .spawn(move || {
-                    crate::process::yield_to_workers(nice);
+                    reply::yield_to_askers(nice);
                     run_steps(&queue);
                 })?;
         }
