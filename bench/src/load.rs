@@ -50,6 +50,22 @@ pub(crate) struct Outcome {
     pub(crate) p99_ms: f64,
 }
 
+/// Of a hundred requests, how many may fail in a measurement.
+const MAX_FAILED_PERCENT: f64 = 1.0;
+
+impl Outcome {
+    /// Nothing, if nearly everything was answered well: a server that refuses is quick, and no measure of anything.
+    pub(crate) fn require_answers(&self) -> Result<(), Failure> {
+        if self.errors * 100.0 <= self.requests * MAX_FAILED_PERCENT {
+            return Ok(());
+        }
+        Err(Failure::unusable(format!(
+            "{} of {} requests failed; nothing was measured",
+            self.errors, self.requests
+        )))
+    }
+}
+
 /// What wrk prints at the end, read by [`Outcome`].
 const WRK_DONE: &str = r#"
 function done(summary, latency, requests)

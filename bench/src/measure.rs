@@ -95,6 +95,7 @@ impl Sample {
         let before = cpu::used(&processes)?;
         let outcome = ask.of(subject, connections, bed.seconds).run(bed)?;
         let used = cpu::used(&processes)?.saturating_sub(before);
+        outcome.require_answers()?;
         Ok(Self {
             outcome,
             cpu_us: micros(used) / outcome.requests.max(1.0),

@@ -64,7 +64,7 @@ fn messages_signed_by_hardware_tokens_are_exchanged_and_a_token_may_go_and_come_
     assert_eq!(exchange(&instance), (200, String::new()));
     for server in ["consumer", "provider"] {
         let keys = token(&instance, server)["keys"].as_array().unwrap().len();
-        assert_eq!(keys, 2, "a signing and an authentication key of {server}");
+        assert_eq!(keys, 1, "the signing key of {server}");
     }
 
     // The provider's token is taken away: its answers cannot be signed.
@@ -106,13 +106,12 @@ fn a_token_of_twenty_signatures_a_second_does_not_hold_up_a_hundred_clients() {
             }
         }
     });
-    // A hundred handshakes are signed alone, and what comes behind each of them arrives at their pace; the rest is signed
-    // together.
+    // Handshakes are signed in software; what gathers in 50 ms is signed together.
     for server in ["consumer", "provider"] {
         let figures = keys(&instance, server, "figures");
         let of = |name: &str| figures[name].as_u64().unwrap();
         assert_eq!(of("messages"), 301);
-        assert!(of("batches") * 2 < of("messages"), "{server}: {figures}");
+        assert!(of("batches") * 3 < of("messages"), "{server}: {figures}");
         assert!(of("largest_batch") >= 8, "{server}: {figures}");
     }
 }

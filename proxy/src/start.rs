@@ -449,13 +449,9 @@ impl Port {
         let stream = match self.config() {
             Ok(None) => Stream::plain(tcp).map_err(handshake::HandshakeError::Io),
             Ok(Some(config)) => {
-                handshake::accept(
-                    tcp,
-                    config,
-                    &self.state.process.incoming_handshakes,
-                    HANDSHAKE_LIMIT,
-                )
-                .await
+                let handshakes = &self.state.process.incoming_handshakes;
+                // On the heap, for as long as it takes: the room of a task is kept while its connection is idle.
+                Box::pin(handshake::accept(tcp, config, handshakes, HANDSHAKE_LIMIT)).await
             }
             Err(NoKey) => {
                 tracing::warn!(address = %self.address, "no TLS key is usable, connection closed");

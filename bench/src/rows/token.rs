@@ -11,8 +11,9 @@ use crate::stats::number;
 
 /// How long a signature takes, in milliseconds: 20 a second, over one session.
 const DELAY: &str = "50";
-/// Enough to fill batches: each exchange waits for two signatures, and for the one under way before each.
-const CONNECTIONS: u16 = 1000;
+/// Enough for the rate asked for, and few enough for its latency: an exchange waits for two signatures, and for half of the
+/// one under way before each, so 150 ms besides its work.
+const CONNECTIONS: u16 = 560;
 
 /// `token`
 pub(super) fn measure(stage: &Stage<'_>) -> Result<Vec<Finding>, Failure> {

@@ -225,7 +225,7 @@ impl Connection {
             Ok(Some(head)) => head,
             Ok(None) => return false,
             Err(error) => {
-                self.refuse(&error).await;
+                Box::pin(self.refuse(&error)).await;
                 return false;
             }
         };
@@ -300,23 +300,21 @@ impl Connection {
         }
         if !self.responder.is_started() {
             self.responder.close = true;
-            let _ = self
-                .responder
-                .send_full(&ResponseHead::new(500), Bytes::new())
-                .await;
+            let bare = ResponseHead::new(500);
+            let _ = Box::pin(self.responder.send_full(&bare, Bytes::new())).await;
         }
         if !self.responder.out.is_finished() {
             // Cut: the client must see that the response is not whole.
             return false;
         }
         if self.responder.close || self.drain.is_set() {
-            self.finish_sending().await;
+            Box::pin(self.finish_sending()).await;
             return false;
         }
         if self.body.is_end() || self.body.skip(self.settings.drain_limit, SKIP_LIMIT).await {
             return true;
         }
-        self.finish_sending().await;
+        Box::pin(self.finish_sending()).await;
         false
     }
 

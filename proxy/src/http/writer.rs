@@ -11,7 +11,7 @@ const GATHER_LIMIT: usize = 16 * 1024;
 /// Gathered bytes are sent once they are so many.
 const FLUSH_SIZE: usize = 32 * 1024;
 /// Room that an idle connection keeps, in bytes.
-const KEPT_ROOM: usize = 4 * 1024;
+const KEPT_ROOM: usize = 1024;
 
 /// How the body being sent is delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

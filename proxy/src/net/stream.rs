@@ -20,12 +20,12 @@ use super::read_pump::ReadPump;
 use super::tls::TlsPeer;
 use super::tls::session::{TlsReceiver, TlsSession};
 
-/// First size of a read, in bytes: a head and a small body.
-const FIRST_READ_SIZE: usize = 8 * 1024;
+/// First size of a read, in bytes: a head and a small body. An idle connection keeps as much.
+const FIRST_READ_SIZE: usize = 2 * 1024;
 /// Size to which reads grow while they come back full, in bytes.
 const MAX_READ_SIZE: usize = 64 * 1024;
 /// A read is not started into less room than this, in bytes.
-const MIN_READ_SIZE: usize = 2 * 1024;
+const MIN_READ_SIZE: usize = 1024;
 
 /// Silence after which the kernel asks whether the other end still is there. Some waits have no limit of their own
 /// (wire.md 2.6): a machine that lost its power must not hold them for ever.
