@@ -31,7 +31,7 @@ use crate::metrics::SideMetrics;
 use crate::snapshot::LoadedGlobalConf;
 use memory::Memory;
 use shared::Turn;
-use verdict::{Question, member_name};
+use verdict::{Place, Question, member_name};
 
 /// Largest signature document that is remembered, in bytes. With an intermediate CA it has about 15 KiB.
 const MAX_REMEMBERED_BYTES: usize = 64 * 1024;
@@ -95,54 +95,60 @@ impl Verifier {
             parts: Parts::Received(received.digests.as_slice()),
         };
         let question = Question::new(&self.shared, &signature.document, signer, globalconf.serial(), at);
-        let document = self.document(&question, &**globalconf, metrics).await?;
+        let (document, place) = self.document(&question, &**globalconf, metrics).await?;
         // Who signed was compared when the document was verified or found again.
         let coverage = document.cover(document.signer(), at, &evidence)?;
-        Ok(Verified(if coverage.has_unsigned_hash_chain() {
+        let received = if coverage.has_unsigned_hash_chain() {
             without_hash_chain(received)
         } else {
             received
+        };
+        Ok(Verified(match place {
+            Some(place) => sharing_document(received, &place),
+            None => received,
         }))
     }
 
-    /// The document, verified for the signer of the question at its moment by its trust.
+    /// The document, verified for the signer of the question at its moment by its trust, and where it is remembered.
     async fn document(
         &self,
         question: &Question<'_>,
         material: &dyn Material,
         metrics: &SideMetrics,
-    ) -> Result<VerifiedDocument, VerifyError> {
+    ) -> Result<(VerifiedDocument, Option<Arc<Place>>), VerifyError> {
+        let verify_now = || Ok((self.verify_now(question, material, metrics)?, None));
         if !self.remembers || question.bytes.len() > MAX_REMEMBERED_BYTES {
-            return self.verify_now(question, material, metrics);
+            return verify_now();
         }
         let known = self.memory.borrow_mut().verdict(question);
-        if let Some(known) = known {
+        if let Some((place, known)) = known {
             metrics.verifications_cached.inc();
-            return Ok(known);
+            return Ok((known, Some(place)));
         }
+        let remember = |place: &Arc<Place>| self.memory.borrow_mut().remember(question, Arc::clone(place));
         match self.shared.turn(question, &self.finished) {
             Turn::Known(place, known) => {
                 metrics.verifications_shared.inc();
-                self.memory.borrow_mut().remember(question, place);
-                Ok(known)
+                remember(&place);
+                Ok((known, Some(place)))
             }
             Turn::Elsewhere(place, finished) => {
                 // There is no answer: what it waits for is that it can't come any more.
                 let _ = finished.await;
                 let Some(known) = place.verdict(question.at) else {
-                    return self.verify_now(question, material, metrics);
+                    return verify_now();
                 };
                 metrics.verifications_awaited.inc();
-                self.memory.borrow_mut().remember(question, place);
-                Ok(known)
+                remember(&place);
+                Ok((known, Some(place)))
             }
             Turn::Ours(claim) => {
                 let verified = self.verify_now(question, material, metrics)?;
                 let place = claim.settle(verified.clone());
-                self.memory.borrow_mut().remember(question, place);
-                Ok(verified)
+                remember(&place);
+                Ok((verified, Some(place)))
             }
-            Turn::Alone => self.verify_now(question, material, metrics),
+            Turn::Alone => verify_now(),
         }
     }
 
@@ -177,6 +183,15 @@ impl Verifier {
         }
         Ok(verified)
     }
+}
+
+/// The messages of a batch have one document in memory from here on: the log knows it again without comparing bytes, and
+/// the buffer of the connection becomes free.
+fn sharing_document(mut received: Received, place: &Place) -> Received {
+    if let Some(signature) = &mut received.signature {
+        signature.document = place.bytes().clone();
+    }
+    received
 }
 
 /// Hash chain parts that the signature does not refer to prove nothing and are not kept (docs/adr/0003).

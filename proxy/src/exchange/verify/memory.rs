@@ -38,10 +38,11 @@ impl Default for Memory {
 }
 
 impl Memory {
-    /// The document, if it is known to be good.
-    pub(super) fn verdict(&mut self, question: &Question<'_>) -> Option<VerifiedDocument> {
+    /// The document and where it is remembered, if it is known to be good.
+    pub(super) fn verdict(&mut self, question: &Question<'_>) -> Option<(Arc<Place>, VerifiedDocument)> {
         let place = self.documents.get(&question.hash)?;
-        place.answers(question).then(|| place.verdict(question.at))?
+        let known = place.answers(question).then(|| place.verdict(question.at))??;
+        Some((Arc::clone(place), known))
     }
 
     pub(super) fn remember(&mut self, question: &Question<'_>, place: Arc<Place>) {

@@ -86,6 +86,11 @@ impl Place {
             && *self.bytes == *question.bytes
     }
 
+    /// The document's bytes, which belong to no connection.
+    pub(super) const fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
     /// The document, if it was found good and is at this moment.
     pub(super) fn verdict(&self, at: OffsetDateTime) -> Option<VerifiedDocument> {
         self.verdict.get().filter(|known| known.is_valid_at(at)).cloned()
