@@ -33,7 +33,7 @@ const HTTP_HEAD: &str = "GET /r1/SANDBOX/ORG/2002/provider/echo/bytes/1024 HTTP/
     X-Road-Client: SANDBOX/ORG/1001/client\r\nAccept: */*\r\nUser-Agent: bench/1\r\nX-Road-Id: SANDBOX-4711\r\n\r\n";
 
 const REST_PART: &str = "GET\r\n/r1/SANDBOX/ORG/2002/provider/echo/bytes/1024\r\n\
-    X-Road-Client:SANDBOX/ORG/1001/client\r\nAccept:*/*\r\nUser-Agent:bench/1\r\n\
+    X-Road-Client:SANDBOX/ORG/1001/client\r\nAccept:*/*\r\nX-Caller:bench/1\r\n\
     x-road-request-id:5a7a4f0c-4b5e-4d0c-9d0b-2f4f6f6d8a11\r\nx-road-id:SANDBOX-4711\r\n";
 
 /// A SOAP request of about 1 KB.
