@@ -6,6 +6,7 @@ use storage::message_log::MessageLog;
 
 use crate::admin::Maintenance;
 use crate::exchange::verify::SharedVerdicts;
+use crate::http::large::Traffic;
 use crate::message_log::time_stamping::TimeStamper;
 use crate::metrics::Metrics;
 use crate::net::tls::HandshakePool;
@@ -35,6 +36,8 @@ pub struct Process {
     pub handshakes: HandshakePool,
     /// The same for those that others begin: however many there are, ours do not wait behind them.
     pub incoming_handshakes: HandshakePool,
+    /// When exchanges came, for large bodies to leave them room.
+    pub traffic: Traffic,
     /// Whether the health check's port sends load balancers away.
     pub maintenance: Maintenance,
     /// Signature documents that workers verified.

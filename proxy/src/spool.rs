@@ -18,6 +18,8 @@ use monoio::fs::File;
 
 use files::Files;
 
+use crate::http::large;
+
 /// What a spool keeps in memory before it moves to a file.
 pub const MEMORY_BYTES: usize = 128 * 1024;
 /// What a reader gives at once.
@@ -292,7 +294,11 @@ impl SpoolReader {
         }
         let bytes = match &self.spooled.content {
             Content::Memory(bytes) => bytes.clone(),
-            Content::File(file) => read_chunk(file, self.offset, left).await?,
+            Content::File(file) => {
+                let bytes = read_chunk(file, self.offset, left).await?;
+                large::turn(self.offset, bytes.len()).await;
+                bytes
+            }
         };
         self.offset += bytes.len() as u64;
         Ok(Some(bytes))

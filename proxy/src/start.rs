@@ -16,6 +16,7 @@ use storage::time_stamping::Rules;
 use crate::admin::{Admin, HealthCheck, Maintenance};
 use crate::admission::{Admission, Admitted};
 use crate::client_proxy::ClientProxy;
+use crate::http::large::{self, Traffic};
 use crate::http::{Handler, NO_LIMIT, ServerSettings, serve_connection};
 use crate::message_log::{archiving, cleaning, opening, time_stamping};
 use crate::metrics::Metrics;
@@ -170,6 +171,7 @@ fn process(
         incoming_handshakes: handshakes("handshake-from", (nice + INCOMING_NICER).min(LEAST_URGENT))?,
         current: Arc::new(Current::new(Snapshot::default())),
         settings: Arc::clone(settings),
+        traffic: Traffic::default(),
         maintenance: Maintenance::default(),
         verdicts: Arc::default(),
         time_stamper,
@@ -304,6 +306,7 @@ fn check_addresses(settings: &Settings) -> Result<(), StartError> {
 /// One worker: every port, served by tasks of its own.
 async fn work(process: Arc<Process>, context: WorkerContext) {
     let settings = Arc::clone(&process.settings);
+    large::share(process.settings.kiirtee.large_body_rate, &process.traffic);
     let state = WorkerState::new(process, context.count);
     let client = http_settings(
         settings.proxy.client_connector_initial_idle_time,

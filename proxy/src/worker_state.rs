@@ -90,6 +90,9 @@ impl WorkerState {
             Side::ServerProxy => &self.from_servers,
         };
         let admitted = admission.enter(request.peer.address.ip().to_canonical());
+        if admitted.is_some() {
+            self.process.traffic.note();
+        }
         admitted.ok_or_else(|| {
             self.process.metrics.side(side).refused.inc();
             admission.tell(side.label());

@@ -17,6 +17,7 @@ use super::codec::framing::BodyFraming;
 use super::codec::parse::HeadScanner;
 use super::error::{BodyError, HeadError, HttpError};
 use super::head::Headers;
+use super::large;
 use crate::net::stream::{Reader, Writer};
 
 /// How long nothing may come while a body is being received, unless set otherwise.
@@ -76,6 +77,8 @@ struct Pace {
     least: u64,
     waited: Duration,
     received: u64,
+    /// All bytes of the body until now.
+    before: u64,
     /// The last window was too slow: a pause is forgiven, two in a row are not.
     was_slow: bool,
 }
@@ -83,13 +86,14 @@ struct Pace {
 impl Pace {
     const fn begin(&mut self) {
         (self.waited, self.received, self.was_slow) = (Duration::ZERO, 0, false);
+        self.before = 0;
     }
 
     fn received(&mut self, count: usize, waited: Duration) -> io::Result<()> {
+        let bytes = u64::try_from(count).unwrap_or(u64::MAX);
         self.waited += waited;
-        self.received = self
-            .received
-            .saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
+        self.received = self.received.saturating_add(bytes);
+        self.before = self.before.saturating_add(bytes);
         if self.waited < PACE_WINDOW {
             return Ok(());
         }
@@ -206,6 +210,7 @@ impl Body {
         let since = Instant::now();
         let count = self.fill_in_time().await?;
         self.pace.received(count, since.elapsed())?;
+        large::turn(self.pace.before, count).await;
         Ok(count)
     }
 

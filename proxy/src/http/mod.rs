@@ -5,6 +5,7 @@
 //!   fuzzers feed it.
 //! - [`head`] holds the words: [`RequestHead`], [`ResponseHead`], [`Headers`], [`Method`], [`Target`].
 //! - [`body`] reads a message body ([`Body`]), [`writer`] writes one ([`BodyWriter`]).
+//! - [`large`] makes large bodies leave room for others.
 //! - [`server`] serves a connection ([`serve_connection`], [`Handler`], [`Responder`]).
 //! - [`client`] sends requests over one connection ([`ClientConnection`]); pooling is in [`crate::net::pool`].
 //!
@@ -48,6 +49,7 @@
 
 pub mod body;
 pub mod client;
+pub mod large;
 pub mod server;
 pub mod writer;
 

@@ -31,6 +31,8 @@ pub struct OwnSettings {
     pub max_exchanges: usize,
     /// Bytes a second that a message must bring while it is waited for; 0 = any.
     pub min_body_rate: u64,
+    /// Bytes a second that the large bodies of a worker share while exchanges come; 0 = any.
+    pub large_body_rate: u64,
     /// Nice value of the threads that sign and log.
     pub background_nice: i32,
     /// Whether the verdict on a signature document is remembered for the other messages that share it.

@@ -62,6 +62,10 @@ pub(super) const TABLE: &[Parameter] = &[
     ),
     number("min-body-rate", 240, (0, 1_000_000_000, "bytes/s"))
         .means("what a request must bring while it is waited for; one that is slower for 10 seconds twice in a row ends in a fault; 0 = any"),
+    number("large-body-rate", 16_000_000, (0, 1_000_000_000_000, "bytes/s")).means(
+        "what the bodies over 1 MiB of one worker get together while exchanges come (one began within the last second), so that \
+         small ones do not wait for them; 0 = as much as there is",
+    ),
     Parameter::switch("kiirtee", "verification-cache", true).means(
         "verify a signature document that many messages share once, until its certificates or OCSP responses run out; \
          false = with each message, to measure what that costs",

@@ -240,6 +240,7 @@ impl World {
             incoming_handshakes: HandshakePool::start("handshake-from", 1, 0).unwrap(),
             log,
             settings: Arc::new(settings),
+            traffic: crate::http::large::Traffic::default(),
             maintenance: crate::admin::Maintenance::default(),
             verdicts: Arc::default(),
             time_stamper,
