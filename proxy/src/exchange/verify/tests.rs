@@ -101,7 +101,9 @@ impl Workers {
     ) -> Result<VerifiedDocument, String> {
         let answer = pin!(self.workers[worker].document(question, material, self.metrics()));
         match answer.poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(answer) => answer.map_err(|error| error.fault_code()),
+            Poll::Ready(answer) => answer
+                .map(|(verified, _)| verified)
+                .map_err(|error| error.fault_code()),
             Poll::Pending => panic!("nobody is at it"),
         }
     }
@@ -187,7 +189,9 @@ fn while_another_verifies(
     delivers();
     assert!(woken.0.load(Ordering::SeqCst));
     match answer.poll(&mut context) {
-        Poll::Ready(answer) => answer.map_err(|error| error.fault_code()),
+        Poll::Ready(answer) => answer
+            .map(|(verified, _)| verified)
+            .map_err(|error| error.fault_code()),
         Poll::Pending => panic!("the other worker has ended"),
     }
 }
