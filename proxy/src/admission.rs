@@ -18,7 +18,7 @@ const EXCHANGE_BYTES: u64 = 1024 * 1024;
 const MEMORY_SHARE: u64 = 4;
 /// What is derived from memory is not below and not above this. The upper bound is a matter of time: what a worker can do
 /// in about a second.
-const DERIVED: (u64, u64) = (64, 1024);
+const DERIVED: (u64, u64) = (64, 512);
 /// Memory that is reckoned with where the system does not tell how much there is, in bytes.
 const UNKNOWN_MEMORY: u64 = 2 * 1024 * 1024 * 1024;
 /// How often the log speaks of refusals.
@@ -170,7 +170,7 @@ mod tests {
         const GIGABYTE: u64 = 1024 * 1024 * 1024;
         assert_eq!(derived(2 * GIGABYTE, 2), 128);
         assert_eq!(derived(GIGABYTE / 4, 8), 64);
-        assert_eq!(derived(64 * GIGABYTE, 4), 1024);
+        assert_eq!(derived(64 * GIGABYTE, 4), 512);
         assert!(machine_memory().is_some_and(|bytes| bytes > GIGABYTE / 4));
     }
 }

@@ -58,7 +58,7 @@ pub(super) const TABLE: &[Parameter] = &[
     number("workers", 0, (0, 1024, "")).means("worker threads; 0 = one for each core"),
     number("max-exchanges", 0, (0, 1_000_000, "")).means(
         "exchanges under way at once, for each worker, of information systems and of other servers apart; what exceeds it is \
-         refused at once; one address holds three quarters at most; 0 = by memory, 1 MiB each in a quarter of it, 64 to 1024",
+         refused at once; one address holds three quarters at most; 0 = by memory, 1 MiB each in a quarter of it, 64 to 512",
     ),
     number("min-body-rate", 240, (0, 1_000_000_000, "bytes/s"))
         .means("what a request must bring while it is waited for; one that is slower for 10 seconds twice in a row ends in a fault; 0 = any"),
