@@ -45,7 +45,8 @@ pub struct WorkerState {
 }
 
 impl WorkerState {
-    /// One of so many workers, that has done nothing yet. Call inside the worker: its pools sweep themselves and its answers arrive there.
+    /// One of so many workers, that has done nothing yet. Call inside the worker: its pools sweep themselves and its answers
+    /// arrive there.
     #[must_use]
     pub fn new(process: Arc<Process>, workers: usize) -> Rc<Self> {
         let peers = Peers::new(&process.settings.proxy);
