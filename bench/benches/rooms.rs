@@ -59,7 +59,8 @@ fn envelope() -> String {
 
 /// The parts of message number `index`: request part and body.
 fn parts(index: usize) -> Vec<PartDigest> {
-    let digest = |name: &str, text: &str| PartDigest::of(name, DigestAlgorithm::Sha512, text.as_bytes());
+    let digest =
+        |name: &'static str, text: &str| PartDigest::of(name, DigestAlgorithm::Sha512, text.as_bytes());
     vec![
         digest(MESSAGE, &format!("{REST_PART}{index}")),
         digest("/attachment1", &"y".repeat(1024)),

@@ -18,8 +18,11 @@ pub mod soap_content;
 pub mod soap_source;
 pub mod verify;
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use protocol_pki::digest::{Digest, DigestAlgorithm};
+use protocol_signature::file_name;
 use protocol_signature::hash_chain::PartDigest;
 
 pub use error::ExchangeError;
@@ -30,6 +33,9 @@ pub use verify::Verified;
 
 /// The digest of every part that we send, and of requests in responses (wire.md 2.1, 2.3).
 pub const DIGEST: DigestAlgorithm = DigestAlgorithm::Sha512;
+
+/// Parts that nearly every message has at most: the message and a body.
+const USUAL_PARTS: usize = 2;
 
 /// A signature as it travels and as it is logged.
 #[derive(Debug, Clone)]
@@ -48,18 +54,20 @@ pub struct PartDigests(Vec<PartDigest>);
 
 impl PartDigests {
     /// Adds the message itself.
-    pub fn message(&mut self, algorithm: DigestAlgorithm, digest: &Digest) {
-        self.0.push(PartDigest::new(
-            protocol_signature::file_name::MESSAGE,
-            algorithm,
-            digest,
-        ));
+    pub fn message(&mut self, algorithm: DigestAlgorithm, digest: Digest) {
+        self.push(file_name::MESSAGE.into(), algorithm, digest);
     }
 
     /// Adds the attachment with this number, from 1; a REST body is attachment 1.
-    pub fn attachment(&mut self, number: usize, algorithm: DigestAlgorithm, digest: &Digest) {
-        self.0
-            .push(PartDigest::new(format!("/attachment{number}"), algorithm, digest));
+    pub fn attachment(&mut self, number: usize, algorithm: DigestAlgorithm, digest: Digest) {
+        self.push(file_name::attachment(number), algorithm, digest);
+    }
+
+    fn push(&mut self, name: Cow<'static, str>, algorithm: DigestAlgorithm, digest: Digest) {
+        if self.0.is_empty() {
+            self.0.reserve_exact(USUAL_PARTS);
+        }
+        self.0.push(PartDigest::new(name, algorithm, digest));
     }
 
     /// All of them.
@@ -70,7 +78,7 @@ impl PartDigests {
 
     /// The digest of the first attachment: of a REST message's body.
     #[must_use]
-    pub fn body(&self) -> Option<&[u8]> {
-        self.0.get(1).map(|part| &part.digest[..])
+    pub fn body(&self) -> Option<&Digest> {
+        self.0.get(1).map(|part| &part.digest)
     }
 }

@@ -55,8 +55,16 @@ impl Verdict {
             ocsp_produced_at: moment(document.ocsp().produced_at),
             time_stamped_at: moment(verified.time_stamp_time()),
             time_stamping_authority: verified.tsa_certificate().subject().rfc2253(),
-            parts: signature.covered().iter().map(|part| part.name.clone()).collect(),
-            unverified_attachments: signature.absent().iter().map(|part| part.name.clone()).collect(),
+            parts: signature
+                .covered()
+                .iter()
+                .map(|part| part.name.to_string())
+                .collect(),
+            unverified_attachments: signature
+                .absent()
+                .iter()
+                .map(|part| part.name.to_string())
+                .collect(),
         }))
     }
 

@@ -220,6 +220,15 @@ impl Deref for Digest {
     }
 }
 
+impl From<&[u8; MAX_DIGEST_BYTES]> for Digest {
+    fn from(bytes: &[u8; MAX_DIGEST_BYTES]) -> Self {
+        Self {
+            bytes: *bytes,
+            length: MAX_DIGEST_BYTES,
+        }
+    }
+}
+
 impl AsRef<[u8]> for Digest {
     fn as_ref(&self) -> &[u8] {
         self

@@ -2,6 +2,8 @@
 //!
 //! Container entries have the same names without the leading slash.
 
+use std::borrow::Cow;
+
 /// The SOAP message or the REST part. It has this name even for REST.
 pub const MESSAGE: &str = "/message.xml";
 
@@ -22,17 +24,23 @@ pub const TS_HASH_CHAIN: &str = "/ts-hashchain.xml";
 
 const ATTACHMENT: &str = "/attachment";
 
+/// The first attachment: the only one of a REST message, its body.
+const FIRST_ATTACHMENT: &str = "/attachment1";
+
 /// Name of attachment `number`, counted from 1. The body of a REST message is attachment 1.
 #[must_use]
-pub fn attachment(number: usize) -> String {
-    format!("{ATTACHMENT}{number}")
+pub fn attachment(number: usize) -> Cow<'static, str> {
+    match number {
+        1 => FIRST_ATTACHMENT.into(),
+        number => format!("{ATTACHMENT}{number}").into(),
+    }
 }
 
 /// Name of part `number` of a message, counted from 0: the message itself, then its attachments.
 #[must_use]
-pub fn part(number: usize) -> String {
+pub fn part(number: usize) -> Cow<'static, str> {
     match number {
-        0 => MESSAGE.to_owned(),
+        0 => MESSAGE.into(),
         number => attachment(number),
     }
 }
@@ -57,7 +65,8 @@ mod tests {
     #[test]
     fn attachments_are_numbered_from_one() {
         assert_eq!(attachment(1), "/attachment1");
-        assert_eq!((part(0), part(1)), (MESSAGE.to_owned(), attachment(1)));
+        assert_eq!(attachment(2), "/attachment2");
+        assert_eq!((part(0), part(1)), (MESSAGE.into(), attachment(1)));
         assert!(is_attachment("/attachment12"));
         for other in ["/attachment", "attachment1", "/attachment1x", "/message.xml"] {
             assert!(!is_attachment(other), "{other}");

@@ -20,7 +20,9 @@ pub(crate) use verify::{follow, read_result};
 #[doc(hidden)]
 pub use verify::{is_plain, readers_agree};
 
-use protocol_pki::digest::DigestAlgorithm;
+use std::borrow::Cow;
+
+use protocol_pki::digest::{Digest, DigestAlgorithm};
 
 /// Namespace of hash chain documents.
 pub(crate) const NAMESPACE: &str = "http://cyber.ee/hashchain";
@@ -35,28 +37,28 @@ pub const MAX_STEPS: usize = 64;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PartDigest {
     /// Name with leading slash: `/message.xml`, `/attachment1`, ... ([`crate::file_name`]).
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// Algorithm of `digest`.
     pub algorithm: DigestAlgorithm,
     /// Digest of the part's raw bytes.
-    pub digest: Box<[u8]>,
+    pub digest: Digest,
 }
 
 impl PartDigest {
     /// A part whose digest is already known.
     #[must_use]
-    pub fn new(name: impl Into<String>, algorithm: DigestAlgorithm, digest: &[u8]) -> Self {
+    pub fn new(name: impl Into<Cow<'static, str>>, algorithm: DigestAlgorithm, digest: Digest) -> Self {
         Self {
             name: name.into(),
             algorithm,
-            digest: digest.into(),
+            digest,
         }
     }
 
     /// Computes the digest of a part that is in memory.
     #[must_use]
-    pub fn of(name: impl Into<String>, algorithm: DigestAlgorithm, data: &[u8]) -> Self {
-        Self::new(name, algorithm, &algorithm.digest(data))
+    pub fn of(name: impl Into<Cow<'static, str>>, algorithm: DigestAlgorithm, data: &[u8]) -> Self {
+        Self::new(name, algorithm, algorithm.digest(data))
     }
 }
 

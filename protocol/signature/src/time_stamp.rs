@@ -77,7 +77,7 @@ impl Batch {
     pub fn build(document_digests: &[Digest]) -> Result<Self, BuildError> {
         let leaves = document_digests
             .iter()
-            .map(|digest| vec![PartDigest::new(SIGNATURE, ALGORITHM, digest)])
+            .map(|digest| vec![PartDigest::new(SIGNATURE, ALGORITHM, *digest)])
             .collect();
         hash_chain::Batch::build_for(ALGORITHM, leaves, TS_HASH_CHAIN).map(Self)
     }

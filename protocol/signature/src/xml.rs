@@ -101,6 +101,11 @@ pub(crate) fn encode_base64(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }
 
+/// Appends base64 on one line.
+pub(crate) fn append_base64(bytes: &[u8], out: &mut String) {
+    STANDARD.encode_string(bytes, out);
+}
+
 /// The value of attribute `name`, which has no namespace.
 pub(crate) fn attribute<'e>(element: &'e Element<'_>, name: &str) -> Option<&'e str> {
     element

@@ -259,7 +259,7 @@ fn direct_references_to_attachments_are_verified() {
     ]
     .concat();
     assert_eq!(check(&more), Err("malformed_signature".to_owned()));
-    parts[1].digest[0] ^= 1;
+    parts[1] = PartDigest::of(parts[1].name.clone(), DigestAlgorithm::Sha512, b"other");
     assert_eq!(check(&parts), Err("invalid_signature_value".to_owned()));
 }
 

@@ -11,7 +11,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
-use protocol_pki::digest::DigestAlgorithm;
+use protocol_pki::digest::{Digest, DigestAlgorithm};
 use protocol_signature::file_name::{self, MESSAGE, SIG_HASH_CHAIN};
 use protocol_signature::hash_chain::{
     Batch, BuildError, Chain, HashChainError, MAX_STEPS, PartDigest, Parts, is_plain, readers_agree, verify,
@@ -53,11 +53,15 @@ fn roots_are_those_of_the_reference() {
 
 #[test]
 fn a_chain_reads_as_the_reference_writes_it() {
-    let parts = |parts: &[(&str, &str)]| -> Vec<PartDigest> {
+    let parts = |parts: &[(&'static str, &str)]| -> Vec<PartDigest> {
         parts
             .iter()
             .map(|(name, digest)| {
-                PartDigest::new(*name, DigestAlgorithm::Sha512, &STANDARD.decode(digest).unwrap())
+                PartDigest::new(
+                    *name,
+                    DigestAlgorithm::Sha512,
+                    Digest::from_slice(&STANDARD.decode(digest).unwrap()).unwrap(),
+                )
             })
             .collect()
     };
@@ -189,7 +193,7 @@ fn a_message_of_many_parts_is_verified() {
         let xml = batch.chain_xml(0).unwrap();
         verify(batch.result_xml(), chain(&xml), Parts::Received(&message)).unwrap();
         let mut wrong = message.clone();
-        wrong[count - 1].digest[0] ^= 1;
+        flip(&mut wrong[count - 1], 0);
         let xml = String::from_utf8(xml).unwrap();
         assert_eq!(
             fault(batch.result_xml(), &xml, Parts::Received(&wrong)),
@@ -323,11 +327,18 @@ fn the_number_of_steps_is_bounded() {
     verify(&result, chain(few.as_bytes()), Parts::Received(&parts)).unwrap();
 }
 
+/// Changes one bit of a part's digest.
+fn flip(part: &mut PartDigest, bit: usize) {
+    let mut bytes = part.digest.to_vec();
+    bytes[bit / 8] ^= 1 << (bit % 8);
+    part.digest = Digest::from_slice(&bytes).unwrap();
+}
+
 proptest! {
     #[test]
     fn a_flipped_bit_in_a_part_fails(part in 0_usize..2, bit in 0_usize..512) {
         let (result, xml, mut parts) = sample();
-        parts[part].digest[bit / 8] ^= 1 << (bit % 8);
+        flip(&mut parts[part], bit);
         prop_assert_eq!(fault(&result, &xml, Parts::Received(&parts)), "invalid_hash_chain");
         prop_assert_eq!(fault(&result, &xml, Parts::Contained(&parts)), "invalid_hash_chain_ref");
     }

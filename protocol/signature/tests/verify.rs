@@ -32,7 +32,7 @@ use vectors::trust;
 
 const DATA: &[u8] = b"<message/>";
 
-fn part(name: &str, data: &[u8]) -> PartDigest {
+fn part(name: &'static str, data: &[u8]) -> PartDigest {
     PartDigest::of(name, DigestAlgorithm::Sha512, data)
 }
 

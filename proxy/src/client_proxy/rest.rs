@@ -5,6 +5,7 @@ use std::pin::pin;
 
 use protocol_message::rest::{RequestPart, ResponsePart};
 use protocol_message::transport::{PartKind, header};
+use protocol_pki::digest::Digest;
 
 use super::hang_up::Asker;
 use super::respond::RestAnswer;
@@ -47,7 +48,7 @@ fn parse(exchange: &Exchange<'_>) -> Result<RequestPart, ExchangeError> {
 
 /// A request that was logged and sent to its end.
 struct Sent {
-    body_digest: Option<Box<[u8]>>,
+    body_digest: Option<Digest>,
 }
 
 /// A response that came whole, after the request was sent.
@@ -124,7 +125,7 @@ async fn stream<'b>(
     let party = exchange.party();
     let draft = party.rest_draft(request, None, (body_log, has_body))?;
     let sealed = party.seal(request.client(), outgoing.digests(), draft).await?;
-    let body_digest = outgoing.digests().body().map(Into::into);
+    let body_digest = outgoing.digests().body().copied();
     outgoing.finish(out, sealed).await?;
     Ok(Sent { body_digest })
 }

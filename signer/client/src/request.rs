@@ -104,10 +104,17 @@ impl PartDigests {
     /// Length of one digest.
     pub const LENGTH: usize = 64;
 
+    /// Parts that nearly every message has at most: the message and one attachment.
+    const USUAL_PARTS: usize = 2;
+
     /// The digests of a message.
     #[must_use]
     pub fn new<'d>(digests: impl IntoIterator<Item = &'d [u8]>) -> Self {
-        Self(digests.into_iter().collect::<Vec<_>>().concat().into())
+        let mut all = Vec::with_capacity(Self::USUAL_PARTS * Self::LENGTH);
+        digests
+            .into_iter()
+            .for_each(|digest| all.extend_from_slice(digest));
+        Self(all.into())
     }
 
     /// How many parts there are.

@@ -87,7 +87,7 @@ fn named_parts(digests: &PartDigests) -> Result<Vec<PartDigest>, SignerError> {
         .split()
         .ok_or_else(|| invalid(format!("a message has SHA-512 digests of 1 to {MAX_PARTS} parts")))?;
     let part = |(number, digest): (usize, &[u8; PartDigests::LENGTH])| {
-        PartDigest::new(file_name::part(number), DigestAlgorithm::Sha512, digest)
+        PartDigest::new(file_name::part(number), DigestAlgorithm::Sha512, digest.into())
     };
     Ok(digests.enumerate().map(part).collect())
 }
@@ -119,7 +119,7 @@ mod tests {
         let parts = check_messages(&request(&[&[64], &[64, 64, 64]])).unwrap();
         let names: Vec<Vec<&str>> = parts
             .iter()
-            .map(|parts| parts.iter().map(|part| part.name.as_str()).collect())
+            .map(|parts| parts.iter().map(|part| &*part.name).collect())
             .collect();
         assert_eq!(
             names,

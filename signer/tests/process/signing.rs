@@ -43,7 +43,7 @@ pub(crate) fn sign(client: &Client, message: &SignMessages) -> Result<SignedMess
 fn received(message: &PartDigests) -> Vec<PartDigest> {
     let digests = message.split().unwrap();
     let part = |(number, digest): (usize, &[u8; 64])| {
-        PartDigest::new(file_name::part(number), PkiDigest::Sha512, digest)
+        PartDigest::new(file_name::part(number), PkiDigest::Sha512, digest.into())
     };
     digests.enumerate().map(part).collect()
 }

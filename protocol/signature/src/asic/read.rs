@@ -332,7 +332,7 @@ impl Entries {
             size += u64::try_from(read).unwrap_or(u64::MAX);
         }
         self.spend(size, self.budget, &part)?;
-        let digest = PartDigest::new(part, ALGORITHM, &hasher.finish());
+        let digest = PartDigest::new(part, ALGORITHM, hasher.finish());
         self.container.attachments.push(Attachment { digest, size });
         Ok(())
     }

@@ -1,10 +1,14 @@
 //! Builds the tree of a batch and writes its result and its chains.
 
-use protocol_pki::digest::DigestAlgorithm;
+use std::borrow::Cow;
+use std::fmt::Write as _;
 
-use super::{PartDigest, digest_list};
+use protocol_pki::digest::{Digest, DigestAlgorithm};
+
+use super::PartDigest;
+use super::digest_list::DigestLists;
 use crate::file_name;
-use crate::xml::encode_base64;
+use crate::xml::{append_base64, encode_base64};
 
 /// Why a batch cannot be built.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -29,7 +33,7 @@ pub struct Batch {
     algorithm: DigestAlgorithm,
     messages: Vec<Vec<PartDigest>>,
     /// Level 0 holds the leaves, the last level the root alone.
-    levels: Vec<Vec<Box<[u8]>>>,
+    levels: Vec<Vec<Digest>>,
     result: Vec<u8>,
 }
 
@@ -50,8 +54,10 @@ impl Batch {
         chain_name: &str,
     ) -> Result<Self, BuildError> {
         check(algorithm, &messages)?;
-        let leaves = messages.iter().map(|parts| leaf(algorithm, parts)).collect();
-        let levels = grow(algorithm, leaves);
+        let mut lists = DigestLists::new();
+        let leaves = messages.iter().map(|parts| leaf(&mut lists, algorithm, parts));
+        let leaves = leaves.collect();
+        let levels = grow(&mut lists, algorithm, leaves);
         let root = levels
             .last()
             .and_then(|level| level.first())
@@ -97,7 +103,7 @@ impl Batch {
     pub fn chain_xml(&self, index: usize) -> Option<Vec<u8>> {
         let parts = self.messages.get(index)?;
         let path = self.path(index);
-        let mut chain = ChainWriter::new(self.algorithm);
+        let mut chain = ChainWriter::new(self.algorithm, path.len(), parts.len());
         for (depth, (side, sibling)) in path.iter().enumerate() {
             match parts.as_slice() {
                 [part] if depth + 1 == path.len() => chain.last_step(*side, sibling, part),
@@ -146,32 +152,29 @@ fn check(algorithm: DigestAlgorithm, messages: &[Vec<PartDigest>]) -> Result<(),
 }
 
 /// A single part is its own leaf; several parts are digested as one step.
-fn leaf(algorithm: DigestAlgorithm, parts: &[PartDigest]) -> Box<[u8]> {
+fn leaf(lists: &mut DigestLists, algorithm: DigestAlgorithm, parts: &[PartDigest]) -> Digest {
     match parts {
-        [part] => part.digest.clone(),
-        parts => step_digest(algorithm, parts.iter().map(|part| part.digest.as_ref())),
+        [part] => part.digest,
+        parts => lists.digest(algorithm, parts.iter().map(|part| &*part.digest)),
     }
 }
 
-fn step_digest<'a>(algorithm: DigestAlgorithm, digests: impl Iterator<Item = &'a [u8]>) -> Box<[u8]> {
-    digest_list::digest(algorithm, digests).as_bytes().into()
-}
-
-fn grow(algorithm: DigestAlgorithm, leaves: Vec<Box<[u8]>>) -> Vec<Vec<Box<[u8]>>> {
+fn grow(lists: &mut DigestLists, algorithm: DigestAlgorithm, leaves: Vec<Digest>) -> Vec<Vec<Digest>> {
     let mut levels = Vec::new();
     let mut level = leaves;
     while level.len() > 1 {
-        let parents = level.chunks(2).map(|pair| parent(algorithm, pair)).collect();
+        let pairs = level.chunks(2);
+        let parents = pairs.map(|pair| parent(lists, algorithm, pair)).collect();
         levels.push(std::mem::replace(&mut level, parents));
     }
     levels.push(level);
     levels
 }
 
-fn parent(algorithm: DigestAlgorithm, pair: &[Box<[u8]>]) -> Box<[u8]> {
+fn parent(lists: &mut DigestLists, algorithm: DigestAlgorithm, pair: &[Digest]) -> Digest {
     match pair {
-        [alone] => alone.clone(),
-        pair => step_digest(algorithm, pair.iter().map(AsRef::as_ref)),
+        [alone] => *alone,
+        pair => lists.digest(algorithm, pair.iter().map(|digest| &**digest)),
     }
 }
 
@@ -180,6 +183,11 @@ enum Side {
     Left,
     Right,
 }
+
+/// Bytes of a chain besides its steps and parts.
+const FRAME_BYTES: usize = 320;
+/// Bytes of a step of a chain with a SHA-512 digest, and at most of a part.
+const STEP_BYTES: usize = 320;
 
 const HEADER: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\n";
 const NAMESPACES: &str =
@@ -202,12 +210,19 @@ struct ChainWriter {
 }
 
 impl ChainWriter {
-    fn new(algorithm: DigestAlgorithm) -> Self {
+    fn new(algorithm: DigestAlgorithm, steps: usize, parts: usize) -> Self {
+        let room = STEP_BYTES.saturating_mul(steps.saturating_add(parts));
+        let mut chain = Self {
+            xml: String::with_capacity(room.saturating_add(FRAME_BYTES)),
+            steps: 0,
+        };
         let uri = algorithm.uri();
-        let xml = format!(
-            "{HEADER}<ns2:HashChain {NAMESPACES}>\n    <ns2:DefaultDigestMethod Algorithm=\"{uri}\"/>\n"
+        // A string takes everything: nothing that is written to one fails.
+        let _infallible = writeln!(
+            chain.xml,
+            "{HEADER}<ns2:HashChain {NAMESPACES}>\n    <ns2:DefaultDigestMethod Algorithm=\"{uri}\"/>"
         );
-        Self { xml, steps: 0 }
+        chain
     }
 
     /// A step whose own side is the next step.
@@ -250,8 +265,7 @@ impl ChainWriter {
     }
 
     fn open(&mut self) {
-        self.xml
-            .push_str(&format!("    <ns2:HashStep id=\"STEP{}\">\n", self.steps));
+        let _infallible = writeln!(self.xml, "    <ns2:HashStep id=\"STEP{}\">", self.steps);
         self.steps += 1;
     }
 
@@ -266,8 +280,7 @@ impl ChainWriter {
     }
 
     fn step_ref(&mut self) {
-        self.xml
-            .push_str(&format!("        <ns2:StepRef URI=\"#STEP{}\"/>\n", self.steps));
+        let _infallible = writeln!(self.xml, "        <ns2:StepRef URI=\"#STEP{}\"/>", self.steps);
     }
 
     fn data_ref(&mut self, part: &PartDigest) {
@@ -280,14 +293,15 @@ impl ChainWriter {
 
     fn digest_value(&mut self, digest: &[u8]) {
         self.xml.push_str("            <DigestValue>");
-        self.xml.push_str(&encode_base64(digest));
+        append_base64(digest, &mut self.xml);
         self.xml.push_str("</DigestValue>\n");
     }
 }
 
-fn escape_attribute(value: &str) -> String {
-    value
-        .replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('"', "&quot;")
+fn escape_attribute(value: &str) -> Cow<'_, str> {
+    if !value.contains(['&', '<', '"']) {
+        return value.into();
+    }
+    let escaped = value.replace('&', "&amp;").replace('<', "&lt;");
+    escaped.replace('"', "&quot;").into()
 }

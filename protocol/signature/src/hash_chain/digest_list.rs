@@ -72,16 +72,19 @@ impl DigestLists {
         self.bytes.truncate(start);
         digest
     }
-}
 
-/// The digest of the list of these digests.
-pub(super) fn digest<'a>(algorithm: DigestAlgorithm, digests: impl IntoIterator<Item = &'a [u8]>) -> Digest {
-    let mut lists = DigestLists::new();
-    let list = lists.begin();
-    for digest in digests {
-        lists.push(algorithm, digest);
+    /// The digest of the list of these digests.
+    pub(super) fn digest<'a>(
+        &mut self,
+        algorithm: DigestAlgorithm,
+        digests: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Digest {
+        let list = self.begin();
+        for digest in digests {
+            self.push(algorithm, digest);
+        }
+        self.finish(list, algorithm)
     }
-    lists.finish(list, algorithm)
 }
 
 /// Bytes of a value with its header.
@@ -139,7 +142,7 @@ mod tests {
     #[test]
     fn four_parts_digest_as_the_reference_does() {
         let digests: [&[u8]; 4] = [&[0x0b], &[0x0c], &[0x0d], &[0x0e]];
-        let digest = digest(DigestAlgorithm::Sha256, digests);
+        let digest = DigestLists::new().digest(DigestAlgorithm::Sha256, digests);
         assert_eq!(
             crate::xml::encode_base64(&digest),
             "v3CBVgjKmzZT5hnJ6vj6waqBazZe334tdEoNiL2oM5E="
@@ -168,10 +171,11 @@ mod tests {
         let inner = lists.finish(inner, DigestAlgorithm::Sha512);
         lists.push(DigestAlgorithm::Sha512, &inner);
         let outer = lists.finish(outer, DigestAlgorithm::Sha512);
-        assert_eq!(inner, digest(DigestAlgorithm::Sha512, [[2; 64].as_slice()]));
-        assert_eq!(
-            outer,
-            digest(DigestAlgorithm::Sha512, [[1; 64].as_slice(), &inner])
-        );
+        let alone = |digests: &[&[u8]]| {
+            let digests = digests.iter().copied();
+            DigestLists::new().digest(DigestAlgorithm::Sha512, digests)
+        };
+        assert_eq!(inner, alone(&[&[2; 64]]));
+        assert_eq!(outer, alone(&[&[1; 64], &inner]));
     }
 }

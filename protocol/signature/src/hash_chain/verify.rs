@@ -173,7 +173,7 @@ impl<'a> Names<'a> {
             return Self::Few(parts);
         }
         let names = parts.iter().enumerate();
-        Self::Many(names.map(|(index, part)| (part.name.as_str(), index)).collect())
+        Self::Many(names.map(|(index, part)| (&*part.name, index)).collect())
     }
 
     fn find(&self, name: &str) -> Option<usize> {
@@ -273,7 +273,11 @@ impl<'a> Walk<'a> {
         match (found, self.parts) {
             (Some((index, part)), _) => self.present(index, part, algorithm, claimed),
             (None, Parts::Contained(_)) => {
-                self.absent.push(PartDigest::new(uri, algorithm, claimed));
+                // What is longer than any digest is the digest of nothing.
+                let digest = Digest::from_slice(claimed);
+                let digest = digest.ok_or_else(|| HashChainError::Digest(uri.to_owned()))?;
+                self.absent
+                    .push(PartDigest::new(uri.to_owned(), algorithm, digest));
                 Ok(claimed)
             }
             (None, Parts::Received(_)) => Err(HashChainError::Unresolved(uri.to_owned())),
@@ -288,10 +292,10 @@ impl<'a> Walk<'a> {
         claimed: &[u8],
     ) -> Result<&'a [u8], HashChainError> {
         if part.algorithm != algorithm {
-            return Err(HashChainError::Unresolved(part.name.clone()));
+            return Err(HashChainError::Unresolved(part.name.to_string()));
         }
         if matches!(self.parts, Parts::Contained(_)) && *part.digest != *claimed {
-            return Err(HashChainError::Digest(part.name.clone()));
+            return Err(HashChainError::Digest(part.name.to_string()));
         }
         if let Some(used) = self.used.get_mut(index) {
             *used = true;
@@ -303,7 +307,7 @@ impl<'a> Walk<'a> {
     fn finish(self) -> Result<Verified, HashChainError> {
         let unused: Vec<&str> = (self.parts.all().iter().zip(&self.used))
             .filter(|(_, used)| !**used)
-            .map(|(part, _)| part.name.as_str())
+            .map(|(part, _)| &*part.name)
             .collect();
         if unused.is_empty() {
             Ok(Verified { absent: self.absent })

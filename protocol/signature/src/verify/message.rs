@@ -146,7 +146,7 @@ fn by_hash_chain(
 fn by_references(references: &[Reference], evidence: &Evidence<'_>) -> Result<Coverage, VerifyError> {
     let parts = all(evidence.parts);
     if let Some(part) = parts.iter().find(|part| file(references, &part.name).is_none()) {
-        return Err(VerifyError::NotCovered(part.name.clone()));
+        return Err(VerifyError::NotCovered(part.name.to_string()));
     }
     check_files(references, evidence)?;
     Ok(Coverage {
