@@ -136,7 +136,7 @@ impl Spools {
     pub fn spool(&self) -> Spool {
         Spool {
             files: self.files.clone(),
-            memory: Vec::new(),
+            memory: Memory::One(Bytes::new()),
             file: None,
             spare: None,
             length: 0,
@@ -149,11 +149,53 @@ impl Spools {
     }
 }
 
+/// What was collected and is in no file: one piece as it came, several copied together.
+#[derive(Debug)]
+enum Memory {
+    One(Bytes),
+    Many(Vec<u8>),
+}
+
+impl Memory {
+    fn len(&self) -> usize {
+        match self {
+            Self::One(bytes) => bytes.len(),
+            Self::Many(bytes) => bytes.len(),
+        }
+    }
+
+    fn append(&mut self, more: Bytes) {
+        match self {
+            Self::Many(bytes) => bytes.extend_from_slice(&more),
+            Self::One(first) if first.is_empty() => *first = more,
+            Self::One(first) => *self = Self::Many([&**first, &more].concat()),
+        }
+    }
+
+    fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::One(Bytes::new()))
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::One(bytes) => bytes,
+            Self::Many(bytes) => bytes.into(),
+        }
+    }
+
+    fn into_vec(self) -> Vec<u8> {
+        match self {
+            Self::One(bytes) => bytes.into(),
+            Self::Many(bytes) => bytes,
+        }
+    }
+}
+
 /// Bytes that are being collected.
 #[derive(Debug)]
 pub struct Spool {
     files: Files,
-    memory: Vec<u8>,
+    memory: Memory,
     file: Option<File>,
     /// The same file, by which it is discarded.
     spare: Option<std::fs::File>,
@@ -168,13 +210,13 @@ impl Spool {
     ///
     /// # Errors
     /// [`SpoolError::Full`] when the budget is used up, [`SpoolError::Io`] when the file fails.
-    pub async fn write(&mut self, bytes: &[u8]) -> Result<(), SpoolError> {
+    pub async fn write(&mut self, bytes: Bytes) -> Result<(), SpoolError> {
         self.charge.add(bytes.len() as u64)?;
         if self.memory.len() + bytes.len() > MEMORY_BYTES {
             self.flush().await?;
         }
-        self.memory.extend_from_slice(bytes);
         self.length += bytes.len() as u64;
+        self.memory.append(bytes);
         Ok(())
     }
 
@@ -200,7 +242,7 @@ impl Spool {
         }
         let content = match self.file.take() {
             Some(file) => Content::File(Rc::new(file)),
-            None => Content::Memory(Bytes::from(std::mem::take(&mut self.memory))),
+            None => Content::Memory(self.memory.take().into_bytes()),
         };
         Ok(Spooled {
             content,
@@ -218,13 +260,13 @@ impl Spool {
         let Some(file) = &self.file else {
             return Ok(());
         };
-        let bytes = std::mem::take(&mut self.memory);
+        let bytes = self.memory.take().into_vec();
         let length = bytes.len() as u64;
         let (result, mut bytes) = file.write_all_at(bytes, self.written).await;
         result?;
         self.written += length;
         bytes.clear();
-        self.memory = bytes;
+        self.memory = Memory::Many(bytes);
         Ok(())
     }
 }

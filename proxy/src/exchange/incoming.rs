@@ -29,7 +29,7 @@ pub struct Received {
     pub message: Option<SmallPart>,
     /// Bodies in their order.
     pub attachments: Vec<Attachment>,
-    /// The bytes of all bodies.
+    /// The bytes of all bodies, if there are bodies.
     pub content: Option<Spooled>,
     /// Digests of all parts that a signature must cover.
     pub digests: PartDigests,
@@ -68,7 +68,7 @@ pub async fn receive(
     while let Some(chunk) = body.next_chunk().await {
         let chunk = chunk?;
         let mut rest: &[u8] = &chunk;
-        while let Some(event) = decoder.next(&mut rest)? {
+        while let Some(event) = decoder.next_of(&chunk, &mut rest)? {
             let is_message = sink.take(event, &chunk).await?;
             if is_message {
                 check(&sink.received, sink.receiving.body_log)?;
@@ -156,7 +156,7 @@ impl<'a> Sink<'a> {
                 let algorithm = self.receiving.algorithm;
                 self.received
                     .digests
-                    .message(algorithm, &algorithm.digest(&part.bytes));
+                    .message(algorithm, algorithm.digest(&part.bytes));
                 self.received.message = Some(part);
                 return true;
             }
@@ -170,9 +170,9 @@ impl<'a> Sink<'a> {
         };
         current.hasher.update(bytes);
         current.length += bytes.len() as u64;
-        self.spool.write(bytes).await?;
         let shared = protocol_message::transport::range_within(chunk, bytes).map(|range| chunk.slice(range));
         let shared = shared.unwrap_or_else(|| Bytes::copy_from_slice(bytes));
+        self.spool.write(shared.clone()).await?;
         self.receiving.body_log.append(shared).await
     }
 
@@ -183,7 +183,7 @@ impl<'a> Sink<'a> {
         let digest = current.hasher.finish();
         self.received
             .digests
-            .attachment(current.number, self.receiving.algorithm, &digest);
+            .attachment(current.number, self.receiving.algorithm, digest);
         self.received.attachments.push(Attachment {
             headers: current.headers,
             length: current.length,
@@ -192,7 +192,9 @@ impl<'a> Sink<'a> {
 
     async fn finish(self) -> Result<Received, ExchangeError> {
         let mut received = self.received;
-        received.content = Some(self.spool.finish().await?);
+        if !received.attachments.is_empty() {
+            received.content = Some(self.spool.finish().await?);
+        }
         Ok(received)
     }
 }

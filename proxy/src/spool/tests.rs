@@ -45,7 +45,7 @@ fn gives_back_what_was_written_small_and_large() {
             let bytes: Vec<u8> = (0..=250).cycle().take(length).collect();
             let mut spool = spools.spool();
             for chunk in bytes.chunks(10_007) {
-                spool.write(chunk).await.unwrap();
+                spool.write(Bytes::copy_from_slice(chunk)).await.unwrap();
             }
             assert_eq!(spools.budget().used(), length as u64);
             let spooled = spool.finish().await.unwrap();
@@ -66,10 +66,10 @@ fn refuses_what_exceeds_the_budget_in_memory_and_in_files() {
         for (limit, size) in [(300_000, 100_000_usize), (1_000, 400)] {
             let spools = Spools::new(dir.path(), limit).unwrap();
             let (mut spool, mut other) = (spools.spool(), spools.spool());
-            other.write(&vec![7; size]).await.unwrap();
-            spool.write(&vec![7; size]).await.unwrap();
+            other.write(vec![7; size].into()).await.unwrap();
+            spool.write(vec![7; size].into()).await.unwrap();
             let refused = loop {
-                if let Err(error) = spool.write(&vec![7; size]).await {
+                if let Err(error) = spool.write(vec![7; size].into()).await {
                     break error;
                 }
             };
@@ -80,7 +80,7 @@ fn refuses_what_exceeds_the_budget_in_memory_and_in_files() {
             assert!(spools.budget().used() <= limit);
             drop(spool);
             falls_to(&spools, limit - u64::try_from(size).unwrap());
-            other.write(&vec![7; size]).await.unwrap();
+            other.write(vec![7; size].into()).await.unwrap();
             drop(other);
             comes_back(&spools);
         }

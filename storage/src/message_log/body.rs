@@ -25,6 +25,48 @@ pub(super) struct Chunk {
     pub(super) bytes: Bytes,
 }
 
+/// What does not fill a chunk yet: one piece as it came, several copied together.
+#[derive(Debug)]
+enum Rest {
+    One(Bytes),
+    Several(BytesMut),
+}
+
+impl Rest {
+    fn len(&self) -> usize {
+        match self {
+            Self::One(bytes) => bytes.len(),
+            Self::Several(bytes) => bytes.len(),
+        }
+    }
+
+    fn append(&mut self, more: Bytes) {
+        match self {
+            Self::Several(bytes) => bytes.extend_from_slice(&more),
+            Self::One(_) if more.is_empty() => {}
+            Self::One(first) if first.is_empty() => *first = more,
+            Self::One(first) => {
+                let mut bytes = BytesMut::with_capacity(first.len().saturating_add(more.len()));
+                bytes.extend_from_slice(first);
+                bytes.extend_from_slice(&more);
+                *self = Self::Several(bytes);
+            }
+        }
+    }
+
+    /// All of it, so that nothing is left.
+    fn take(&mut self) -> Bytes {
+        std::mem::replace(self, Self::One(Bytes::new())).into_bytes()
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::One(bytes) => bytes,
+            Self::Several(bytes) => bytes.freeze(),
+        }
+    }
+}
+
 /// Writes one body into the log, chunk by chunk, in bounded memory.
 ///
 /// Nothing is synced here: the sync of the record covers the chunks, which lie before it in the log of writes.
@@ -33,7 +75,7 @@ pub(super) struct Chunk {
 pub struct BodyWriter {
     state: Arc<BodyState>,
     chunks: flume::Sender<Chunk>,
-    buffer: BytesMut,
+    rest: Rest,
     sent: u32,
     length: u64,
     sending: bool,
@@ -51,7 +93,7 @@ impl BodyWriter {
         Self {
             state,
             chunks,
-            buffer: BytesMut::new(),
+            rest: Rest::One(Bytes::new()),
             sent: 0,
             length: 0,
             sending: false,
@@ -107,7 +149,7 @@ impl BodyWriter {
             return Err(LogError::BodyIncomplete);
         }
         let key = self.key.transpose()?;
-        let mut last = self.buffer.freeze();
+        let mut last = self.rest.into_bytes();
         if let Some(key) = key.as_ref().filter(|_| !last.is_empty()) {
             last = key.seal(Content::Chunk(self.sent), &last)?;
         }
@@ -128,11 +170,11 @@ impl BodyWriter {
             .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         let mut chunks = Vec::new();
         let mut rest = bytes;
-        if !self.buffer.is_empty() {
-            let missing = CHUNK.saturating_sub(self.buffer.len()).min(rest.len());
-            self.buffer.extend_from_slice(&rest.split_to(missing));
-            if self.buffer.len() == CHUNK {
-                let full = self.buffer.split().freeze();
+        if self.rest.len() > 0 {
+            let missing = CHUNK.saturating_sub(self.rest.len()).min(rest.len());
+            self.rest.append(rest.split_to(missing));
+            if self.rest.len() == CHUNK {
+                let full = self.rest.take();
                 chunks.push(self.chunk(full)?);
             }
         }
@@ -140,7 +182,7 @@ impl BodyWriter {
             let full = rest.split_to(CHUNK);
             chunks.push(self.chunk(full)?);
         }
-        self.buffer.extend_from_slice(&rest);
+        self.rest.append(rest);
         Ok(chunks)
     }
 

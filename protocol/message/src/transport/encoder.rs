@@ -31,7 +31,7 @@ impl Encoder {
     #[must_use]
     pub fn new(random: &[u8; RANDOM_LENGTH]) -> Self {
         Self {
-            top: ["xtop", &boundary_letters(random)].concat(),
+            top: boundary("xtop", random),
             attachments: None,
             in_part: false,
         }
@@ -150,7 +150,14 @@ impl Encoder {
 /// Thirty letters of random bytes: a boundary for `multipart/related`, or the end of one.
 #[must_use]
 pub fn boundary_letters(random: &[u8; RANDOM_LENGTH]) -> String {
-    random.iter().map(|byte| letter(*byte)).collect()
+    boundary("", random)
+}
+
+fn boundary(prefix: &str, random: &[u8; RANDOM_LENGTH]) -> String {
+    let mut text = String::with_capacity(prefix.len() + RANDOM_LENGTH);
+    text.push_str(prefix);
+    text.extend(random.iter().map(|byte| letter(*byte)));
+    text
 }
 
 /// One of 52 letters. The slight unevenness costs less than a bit of 30 times 5.7.

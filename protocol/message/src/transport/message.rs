@@ -152,7 +152,41 @@ enum Current {
 pub(super) struct Gathering {
     kind: PartKind,
     headers: PartHeaders,
-    bytes: Vec<u8>,
+    bytes: Gathered,
+}
+
+/// The bytes of a small part: a slice of the chunk in which they came, copied only when there is more of them elsewhere.
+#[derive(Debug)]
+enum Gathered {
+    Slice(Bytes),
+    Copied(Vec<u8>),
+}
+
+impl Gathered {
+    fn len(&self) -> usize {
+        match self {
+            Self::Slice(bytes) => bytes.len(),
+            Self::Copied(bytes) => bytes.len(),
+        }
+    }
+
+    fn append(&mut self, data: &[u8], chunk: Option<&Bytes>) {
+        match self {
+            Self::Copied(bytes) => bytes.extend_from_slice(data),
+            Self::Slice(first) if first.is_empty() => {
+                let shared = chunk.and_then(|chunk| Some(chunk.slice(super::range_within(chunk, data)?)));
+                *self = shared.map_or_else(|| Self::Copied(data.to_vec()), Self::Slice);
+            }
+            Self::Slice(first) => *self = Self::Copied([&**first, data].concat()),
+        }
+    }
+
+    fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Slice(bytes) => bytes,
+            Self::Copied(bytes) => bytes.into(),
+        }
+    }
 }
 
 impl Gathering {
@@ -160,16 +194,22 @@ impl Gathering {
         Self {
             kind,
             headers,
-            bytes: Vec::new(),
+            bytes: Gathered::Slice(Bytes::new()),
         }
     }
 
-    pub(super) fn append(&mut self, data: &[u8], limits: &Limits) -> Result<(), TransportError> {
+    /// Takes the next bytes; they are shared with `chunk` where they lie in it.
+    pub(super) fn append(
+        &mut self,
+        data: &[u8],
+        chunk: Option<&Bytes>,
+        limits: &Limits,
+    ) -> Result<(), TransportError> {
         let (what, limit) = limits.of(self.kind);
         if self.bytes.len().saturating_add(data.len()) > limit {
             return Err(TransportError::TooLarge { what, limit });
         }
-        self.bytes.extend_from_slice(data);
+        self.bytes.append(data, chunk);
         Ok(())
     }
 
@@ -177,7 +217,7 @@ impl Gathering {
         SmallPart {
             kind: self.kind,
             headers: self.headers,
-            bytes: self.bytes.into(),
+            bytes: self.bytes.into_bytes(),
         }
     }
 }
@@ -218,7 +258,28 @@ impl TransportDecoder {
     /// # Errors
     /// When a part is malformed, too large or not in its place. The decoder must not be used afterwards.
     pub fn next<'s, 'c: 's>(&'s mut self, input: &mut &'c [u8]) -> Result<Option<Event<'s>>, TransportError> {
-        Ok(match self.step(input)? {
+        self.next_within(None, input)
+    }
+
+    /// As [`Self::next`], of what is left of a chunk that can be shared: small parts are slices of it, where they lie in
+    /// it whole. A part that is kept keeps its chunk.
+    ///
+    /// # Errors
+    /// As [`Self::next`].
+    pub fn next_of<'s, 'c: 's>(
+        &'s mut self,
+        chunk: &Bytes,
+        input: &mut &'c [u8],
+    ) -> Result<Option<Event<'s>>, TransportError> {
+        self.next_within(Some(chunk), input)
+    }
+
+    fn next_within<'s, 'c: 's>(
+        &'s mut self,
+        chunk: Option<&Bytes>,
+        input: &mut &'c [u8],
+    ) -> Result<Option<Event<'s>>, TransportError> {
+        Ok(match self.step(chunk, input)? {
             None => None,
             Some(Step::Event(event)) => Some(event),
             Some(Step::Input(data)) => Some(Event::Data(data)),
@@ -244,14 +305,18 @@ impl TransportDecoder {
         self.expected == Expected::Nothing
     }
 
-    fn step<'c>(&mut self, input: &mut &'c [u8]) -> Result<Option<Step<'c>>, TransportError> {
+    fn step<'c>(
+        &mut self,
+        chunk: Option<&Bytes>,
+        input: &mut &'c [u8],
+    ) -> Result<Option<Step<'c>>, TransportError> {
         loop {
             let Some(raw) = self.outer.poll(input)? else {
                 return Ok(None);
             };
             let step = match raw {
                 Raw::PartStart(headers) => self.start_part(headers)?,
-                Raw::Data => self.take_data(input)?,
+                Raw::Data => self.take_data(chunk, input)?,
                 Raw::PartEnd => self.end_part()?,
                 Raw::End => Some(Step::Event(Event::End)),
             };
@@ -313,7 +378,11 @@ impl TransportDecoder {
     }
 
     /// Data of the outer part is ready.
-    fn take_data<'c>(&mut self, input: &mut &'c [u8]) -> Result<Option<Step<'c>>, TransportError> {
+    fn take_data<'c>(
+        &mut self,
+        chunk: Option<&Bytes>,
+        input: &mut &'c [u8],
+    ) -> Result<Option<Step<'c>>, TransportError> {
         match &mut self.current {
             Current::None => {
                 let length = self.outer.data(input).len();
@@ -322,7 +391,7 @@ impl TransportDecoder {
             }
             Current::Small(part) => {
                 let data = self.outer.data(input);
-                part.append(data, &self.limits)?;
+                part.append(data, chunk, &self.limits)?;
                 let length = data.len();
                 self.outer.consume(input, length);
                 Ok(None)

@@ -9,7 +9,7 @@ mod headers;
 pub use headers::{MAX_HEADER_BLOCK, MAX_HEADER_LINE, MAX_HEADERS, PartHeaders};
 
 use super::TransportError;
-use super::content_type::is_boundary;
+use super::content_type::{MAX_BOUNDARY_LENGTH, is_boundary};
 use memchr::memmem::Finder;
 
 /// What the reader met.
@@ -52,18 +52,54 @@ enum Match {
     Closing,
 }
 
+/// Most bytes that wait for a decision: a CR, the delimiter and a dash.
+const MAX_HELD: usize = MAX_BOUNDARY_LENGTH + 6;
+
+/// Bytes that wait for a decision, held in place.
+#[derive(Debug)]
+struct Held {
+    bytes: [u8; MAX_HELD],
+    length: usize,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            bytes: [0; MAX_HELD],
+            length: 0,
+        }
+    }
+}
+
+impl Held {
+    fn as_slice(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+
+    /// Adds a byte. There is room: nothing is held beyond the delimiter and a dash.
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.bytes.get_mut(self.length) {
+            *place = byte;
+            self.length = self.length.saturating_add(1);
+        }
+    }
+
+    fn clear(&mut self) {
+        self.length = 0;
+    }
+}
+
 /// The reader. Feed it every chunk until it gives no event, then the next chunk; at the end call [`Multipart::finish`].
 #[derive(Debug)]
 pub struct Multipart {
-    /// `LF -- boundary`.
-    delimiter: Vec<u8>,
+    /// Finds the delimiter, `LF -- boundary`, and keeps it.
     finder: Finder<'static>,
     state: State,
     /// How many bytes of the delimiter, and of the two behind it, were met. At the start of a preamble or a body the
     /// line feed counts as met.
     matched: usize,
     /// Bytes that wait for the decision: an optional CR, then as much of the delimiter as was met.
-    held: Vec<u8>,
+    held: Held,
     /// How much of `held` was handed out as data, if it turned out to be data.
     released: Option<usize>,
     /// How many bytes at the start of the input are known to be data.
@@ -80,11 +116,14 @@ impl Multipart {
         if !is_boundary(boundary) {
             return Err(TransportError::MissingBoundary("malformed boundary".to_owned()));
         }
-        let delimiter = ["\n--", boundary].concat().into_bytes();
+        let mut delimiter = Held::default();
+        b"\n--"
+            .iter()
+            .chain(boundary.as_bytes())
+            .for_each(|byte| delimiter.push(*byte));
         Ok(Self {
-            finder: Finder::new(&delimiter).into_owned(),
-            held: Vec::with_capacity(delimiter.len().saturating_add(3)),
-            delimiter,
+            finder: Finder::new(delimiter.as_slice()).into_owned(),
+            held: Held::default(),
             state: State::Preamble,
             matched: 1,
             released: None,
@@ -171,7 +210,7 @@ impl Multipart {
     /// Data that is ready: a part of the input, or of what was held back.
     pub(super) fn data<'a>(&'a self, input: &'a [u8]) -> &'a [u8] {
         match self.released {
-            Some(from) => self.held.get(from..).unwrap_or_default(),
+            Some(from) => self.held.as_slice().get(from..).unwrap_or_default(),
             None => input.get(..self.clean).unwrap_or_default(),
         }
     }
@@ -194,7 +233,7 @@ impl Multipart {
 
     /// A range of what was held back, counted from its start.
     pub(super) fn held(&self, range: std::ops::Range<usize>) -> &[u8] {
-        self.held.get(range).unwrap_or_default()
+        self.held.as_slice().get(range).unwrap_or_default()
     }
 
     /// How much of what was held back is used.
@@ -204,8 +243,8 @@ impl Multipart {
 
     fn take_all<'s, 'c: 's>(&'s mut self, input: &mut &'c [u8]) -> &'s [u8] {
         if let Some(from) = self.released {
-            self.released = Some(self.held.len());
-            return self.held.get(from..).unwrap_or_default();
+            self.released = Some(self.held.as_slice().len());
+            return self.held.as_slice().get(from..).unwrap_or_default();
         }
         let (data, rest) = input.split_at_checked(self.clean).unwrap_or((input, &[]));
         self.clean = 0;
@@ -216,7 +255,7 @@ impl Multipart {
     /// Whether data is ready. Forgets held bytes that were handed out completely.
     fn has_data(&mut self) -> bool {
         match self.released {
-            Some(from) if from < self.held.len() => true,
+            Some(from) if from < self.held.as_slice().len() => true,
             Some(_) => {
                 self.released = None;
                 self.held.clear();
@@ -235,7 +274,7 @@ impl Multipart {
     /// Looks for the delimiter in the input.
     fn scan(&mut self, input: &mut &[u8]) -> Scan {
         let in_body = self.state == State::Body;
-        if self.matched > 0 || !self.held.is_empty() {
+        if self.matched > 0 || !self.held.as_slice().is_empty() {
             match self.extend_match(input) {
                 Match::Undecided => return Scan::Starved,
                 Match::No => self.release(in_body),
@@ -274,14 +313,11 @@ impl Multipart {
 
     /// Where an incomplete delimiter at the very end of the input starts.
     fn partial_delimiter(&self, input: &[u8]) -> Option<usize> {
-        let from = input.len().saturating_sub(self.delimiter.len().saturating_sub(1));
+        let delimiter = self.finder.needle();
+        let from = input.len().saturating_sub(delimiter.len().saturating_sub(1));
         memchr::memchr_iter(b'\n', input.get(from..)?)
             .map(|at| at.saturating_add(from))
-            .find(|at| {
-                input
-                    .get(*at..)
-                    .is_some_and(|tail| self.delimiter.starts_with(tail))
-            })
+            .find(|at| input.get(*at..).is_some_and(|tail| delimiter.starts_with(tail)))
     }
 
     /// Takes the possible start of a delimiter out of the input.
@@ -299,8 +335,9 @@ impl Multipart {
     /// Follows a possible delimiter byte by byte.
     fn extend_match(&mut self, input: &mut &[u8]) -> Match {
         while let Some((byte, rest)) = input.split_first() {
-            let closing_dashes = self.matched.checked_sub(self.delimiter.len());
-            match (self.delimiter.get(self.matched), closing_dashes) {
+            let delimiter = self.finder.needle();
+            let closing_dashes = self.matched.checked_sub(delimiter.len());
+            match (delimiter.get(self.matched), closing_dashes) {
                 (Some(expected), _) if expected == byte => {}
                 (None, Some(0)) if matches!(byte, b'\r' | b'\n' | b' ' | b'\t') => return Match::Delimiter,
                 (None, Some(0)) if *byte == b'-' => {}

@@ -101,7 +101,7 @@ impl RelatedDecoder {
             }
             Part::Data(data) => {
                 if let Some(soap) = &mut self.soap {
-                    soap.append(data, &self.limits)?;
+                    soap.append(data, None, &self.limits)?;
                 }
             }
             Part::PartEnd => return Ok(Some(self.take_soap())),

@@ -18,8 +18,9 @@ fn read(content_type: &str, chunks: &[&[u8]]) -> Result<Vec<Met>, TransportError
     let mut met = Vec::new();
     let mut body = None;
     for chunk in chunks {
-        let mut rest: &[u8] = chunk;
-        while let Some(event) = decoder.next(&mut rest)? {
+        let chunk = Bytes::copy_from_slice(chunk);
+        let mut rest: &[u8] = &chunk;
+        while let Some(event) = decoder.next_of(&chunk, &mut rest)? {
             match event {
                 Event::Small(part) => met.push(Met::Small(part.kind, part.bytes.to_vec())),
                 Event::BodyStart(part) => body = Some((part, Vec::new())),
@@ -114,6 +115,31 @@ fn reads_a_rest_message_with_an_empty_body() {
             Met::End,
         ]
     );
+}
+
+#[test]
+fn small_parts_are_slices_of_their_chunk() {
+    let (content_type, message) = soap(&[b"body".to_vec()]);
+    let chunk = Bytes::from(message);
+    for shared in [true, false] {
+        let mut decoder = TransportDecoder::new(&content_type).unwrap();
+        let mut rest: &[u8] = &chunk;
+        let mut small = 0;
+        loop {
+            let event = if shared {
+                decoder.next_of(&chunk, &mut rest)
+            } else {
+                decoder.next(&mut rest)
+            };
+            let Some(event) = event.unwrap() else { break };
+            if let Event::Small(part) = event {
+                small += 1;
+                let lies_within = crate::transport::range_within(&chunk, &part.bytes).is_some();
+                assert_eq!(lies_within, shared, "{:?}", part.kind);
+            }
+        }
+        assert_eq!(small, 5);
+    }
 }
 
 #[test]
