@@ -16,7 +16,12 @@ pub struct Outgoing {
     digests: PartDigests,
     attachments: usize,
     body: Option<Hasher>,
+    /// What is written at the moment, kept for its room.
+    buffer: Vec<u8>,
 }
+
+/// Room that the parts begin with, in bytes: for a signature document with its hash chain.
+const USUAL_ROOM: usize = 12 * 1024;
 
 impl Outgoing {
     /// A message with fresh boundaries.
@@ -31,6 +36,7 @@ impl Outgoing {
             digests: PartDigests::default(),
             attachments: 0,
             body: None,
+            buffer: Vec::with_capacity(USUAL_ROOM),
         })
     }
 
@@ -55,11 +61,10 @@ impl Outgoing {
         out: &mut BodyWriter,
         responses: &[Bytes],
     ) -> Result<(), ExchangeError> {
-        let mut buffer = Vec::new();
-        responses
-            .iter()
-            .for_each(|der| self.encoder.ocsp_response(der, &mut buffer));
-        Ok(out.write(buffer).await?)
+        for response in responses {
+            self.encoder.ocsp_response(response, &mut self.buffer);
+        }
+        send(&mut self.buffer, out).await
     }
 
     /// Sends a REST request part.
@@ -67,9 +72,8 @@ impl Outgoing {
     /// # Errors
     /// When the connection fails.
     pub async fn rest_request(&mut self, out: &mut BodyWriter, part: &[u8]) -> Result<(), ExchangeError> {
-        let mut buffer = Vec::with_capacity(part.len() + 128);
-        self.encoder.rest_request(part, &mut buffer);
-        self.message(out, part, buffer).await
+        self.encoder.rest_request(part, &mut self.buffer);
+        self.message(out, part).await
     }
 
     /// Sends a REST response part.
@@ -77,9 +81,8 @@ impl Outgoing {
     /// # Errors
     /// When the connection fails.
     pub async fn rest_response(&mut self, out: &mut BodyWriter, part: &[u8]) -> Result<(), ExchangeError> {
-        let mut buffer = Vec::with_capacity(part.len() + 128);
-        self.encoder.rest_response(part, &mut buffer);
-        self.message(out, part, buffer).await
+        self.encoder.rest_response(part, &mut self.buffer);
+        self.message(out, part).await
     }
 
     /// Sends a SOAP part with its headers.
@@ -92,19 +95,13 @@ impl Outgoing {
         headers: &PartHeaders,
         part: &[u8],
     ) -> Result<(), ExchangeError> {
-        let mut buffer = Vec::with_capacity(part.len() + 256);
-        self.encoder.soap(headers, part, &mut buffer)?;
-        self.message(out, part, buffer).await
+        self.encoder.soap(headers, part, &mut self.buffer)?;
+        self.message(out, part).await
     }
 
-    async fn message(
-        &mut self,
-        out: &mut BodyWriter,
-        part: &[u8],
-        buffer: Vec<u8>,
-    ) -> Result<(), ExchangeError> {
-        self.digests.message(DIGEST, &DIGEST.digest(part));
-        Ok(out.write(buffer).await?)
+    async fn message(&mut self, out: &mut BodyWriter, part: &[u8]) -> Result<(), ExchangeError> {
+        self.digests.message(DIGEST, DIGEST.digest(part));
+        send(&mut self.buffer, out).await
     }
 
     /// Opens the body of a REST message.
@@ -112,9 +109,8 @@ impl Outgoing {
     /// # Errors
     /// When the connection fails.
     pub async fn start_rest_body(&mut self, out: &mut BodyWriter) -> Result<(), ExchangeError> {
-        let mut buffer = Vec::new();
-        self.encoder.start_rest_body(&mut buffer);
-        self.start_body(out, buffer).await
+        self.encoder.start_rest_body(&mut self.buffer);
+        self.start_body(out).await
     }
 
     /// Opens the next attachment of a SOAP message.
@@ -126,15 +122,14 @@ impl Outgoing {
         out: &mut BodyWriter,
         headers: &PartHeaders,
     ) -> Result<(), ExchangeError> {
-        let mut buffer = Vec::new();
-        self.encoder.start_attachment(headers, &mut buffer)?;
-        self.start_body(out, buffer).await
+        self.encoder.start_attachment(headers, &mut self.buffer)?;
+        self.start_body(out).await
     }
 
-    async fn start_body(&mut self, out: &mut BodyWriter, buffer: Vec<u8>) -> Result<(), ExchangeError> {
+    async fn start_body(&mut self, out: &mut BodyWriter) -> Result<(), ExchangeError> {
         self.attachments += 1;
         self.body = Some(DIGEST.hasher());
-        Ok(out.write(buffer).await?)
+        send(&mut self.buffer, out).await
     }
 
     /// Sends bytes of the body or attachment that was opened last.
@@ -151,8 +146,7 @@ impl Outgoing {
     /// Ends the body or attachment that was opened last.
     pub fn end_body(&mut self) {
         if let Some(hasher) = self.body.take() {
-            self.digests
-                .attachment(self.attachments, DIGEST, &hasher.finish());
+            self.digests.attachment(self.attachments, DIGEST, hasher.finish());
         }
     }
 
@@ -167,7 +161,6 @@ impl Outgoing {
         Sealed { signature, logged }: Sealed,
     ) -> Result<(), ExchangeError> {
         tracing::trace!(record = %logged.id(), "signature sent");
-        let mut buffer = Vec::with_capacity(signature.document.len() + 4096);
         let hash_chain = signature
             .hash_chain_result
             .as_deref()
@@ -177,10 +170,10 @@ impl Outgoing {
                 hash_chain,
                 document: &signature.document,
             },
-            &mut buffer,
+            &mut self.buffer,
         );
-        self.encoder.finish(&mut buffer);
-        out.write(buffer).await?;
+        self.encoder.finish(&mut self.buffer);
+        send(&mut self.buffer, out).await?;
         Ok(out.finish().await?)
     }
 
@@ -189,10 +182,19 @@ impl Outgoing {
     /// # Errors
     /// When the connection fails.
     pub async fn fail(mut self, out: &mut BodyWriter, fault: &Fault) -> Result<(), ExchangeError> {
-        let mut buffer = Vec::new();
-        self.encoder.fault(&fault.to_soap_xml(), &mut buffer);
-        self.encoder.finish(&mut buffer);
-        out.write(buffer).await?;
+        self.encoder.fault(&fault.to_soap_xml(), &mut self.buffer);
+        self.encoder.finish(&mut self.buffer);
+        send(&mut self.buffer, out).await?;
         Ok(out.finish().await?)
     }
+}
+
+/// Sends what is in the buffer.
+async fn send(buffer: &mut Vec<u8>, out: &mut BodyWriter) -> Result<(), ExchangeError> {
+    if buffer.len() > USUAL_ROOM {
+        return Ok(out.write(std::mem::take(buffer)).await?);
+    }
+    out.write_lent(buffer).await?;
+    buffer.clear();
+    Ok(())
 }

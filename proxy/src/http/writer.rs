@@ -10,6 +10,9 @@ use crate::net::stream::Writer;
 const GATHER_LIMIT: usize = 16 * 1024;
 /// Gathered bytes are sent once they are so many.
 const FLUSH_SIZE: usize = 32 * 1024;
+/// Room that a body of unknown length begins with, in bytes: for a message between security servers, 10 KiB of which are
+/// its signature and its OCSP responses.
+const CHUNKED_ROOM: usize = 16 * 1024;
 /// Room that an idle connection keeps, in bytes.
 const KEPT_ROOM: usize = 1024;
 
@@ -50,21 +53,43 @@ impl BodyWriter {
     /// Writes a piece of the body. Empty pieces are nothing.
     pub async fn write(&mut self, chunk: impl Into<Bytes>) -> Result<(), HttpError> {
         let chunk = chunk.into();
-        if chunk.is_empty() {
-            return Ok(());
-        }
-        self.count(chunk.len())?;
-        if self.framing == WriteFraming::Discarded {
-            return Ok(());
-        }
-        if self.framing == WriteFraming::Chunked {
-            encode_chunk_size(chunk.len(), &mut self.gathered);
-        }
         if chunk.len() <= GATHER_LIMIT {
-            self.gathered.extend_from_slice(&chunk);
-        } else {
-            self.send(Some(chunk)).await?;
+            return self.gather(&chunk).await;
         }
+        if !self.begin_piece(chunk.len())? {
+            return Ok(());
+        }
+        self.send(Some(chunk)).await?;
+        self.end_piece().await
+    }
+
+    /// As [`Self::write`], of bytes that are only lent: they are copied in any case.
+    pub async fn write_lent(&mut self, piece: &[u8]) -> Result<(), HttpError> {
+        if piece.len() <= GATHER_LIMIT {
+            self.gather(piece).await
+        } else {
+            self.write(Bytes::copy_from_slice(piece)).await
+        }
+    }
+
+    async fn gather(&mut self, piece: &[u8]) -> Result<(), HttpError> {
+        if piece.is_empty() || !self.begin_piece(piece.len())? {
+            return Ok(());
+        }
+        self.gathered.extend_from_slice(piece);
+        self.end_piece().await
+    }
+
+    /// Whether a piece of this length is to be sent.
+    fn begin_piece(&mut self, length: usize) -> Result<bool, HttpError> {
+        self.count(length)?;
+        if self.framing == WriteFraming::Chunked {
+            encode_chunk_size(length, &mut self.gathered);
+        }
+        Ok(self.framing != WriteFraming::Discarded)
+    }
+
+    async fn end_piece(&mut self) -> Result<(), HttpError> {
         if self.framing == WriteFraming::Chunked {
             self.gathered.put_slice(b"\r\n");
         }
@@ -120,6 +145,9 @@ impl BodyWriter {
     ) -> Result<(), HttpError> {
         if !matches!(self.framing, WriteFraming::Idle | WriteFraming::Finished) {
             return Err(HttpError::OutOfOrder);
+        }
+        if framing == WriteFraming::Chunked {
+            self.gathered.reserve(CHUNKED_ROOM);
         }
         encode(&mut self.gathered)?;
         self.framing = framing;
