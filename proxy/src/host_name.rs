@@ -1,5 +1,6 @@
 //! Whether a text can be the host of a URL, as the reference's platform judges it (wire.md 2.6 step 2).
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// An IP address or a host name: labels of letters, digits and inner hyphens, and where there are several, the last of
@@ -9,10 +10,10 @@ pub(crate) fn is_host(host: &str) -> bool {
 }
 
 /// The host as it stands in a URL: an IPv6 address goes into brackets.
-pub(crate) fn in_url(host: &str) -> String {
+pub(crate) fn in_url(host: &str) -> Cow<'_, str> {
     match host.parse::<Ipv6Addr>() {
-        Ok(_) => format!("[{host}]"),
-        Err(_) => host.to_owned(),
+        Ok(_) => format!("[{host}]").into(),
+        Err(_) => host.into(),
     }
 }
 
@@ -25,10 +26,10 @@ fn is_address(host: &str) -> bool {
 }
 
 fn is_name(host: &str) -> bool {
-    let labels: Vec<&str> = host.strip_suffix('.').unwrap_or(host).split('.').collect();
-    let last = labels.last().copied().unwrap_or_default();
-    let begins_with_letter = last.starts_with(|first: char| first.is_ascii_alphabetic());
-    labels.iter().all(|label| is_label(label)) && (labels.len() == 1 || begins_with_letter)
+    let name = host.strip_suffix('.').unwrap_or(host);
+    let begins_with_letter = |label: &str| label.starts_with(|first: char| first.is_ascii_alphabetic());
+    let last = name.rsplit_once('.');
+    name.split('.').all(is_label) && last.is_none_or(|(_, label)| begins_with_letter(label))
 }
 
 fn is_label(label: &str) -> bool {

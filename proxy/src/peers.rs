@@ -75,7 +75,7 @@ pub struct Peers {
 #[derive(Debug, Clone, Copy)]
 pub struct Destination<'a> {
     /// Host names or addresses of servers that serve the provider.
-    pub hosts: &'a [String],
+    pub hosts: &'a [&'a str],
     /// The provider.
     pub provider: &'a ClientId,
 }

@@ -55,14 +55,14 @@ pub enum Outdated {
 }
 
 impl Snapshot {
-    /// The addresses of a host, which may be a literal; empty if the name could not be looked up.
-    #[must_use]
-    pub fn addresses_of(&self, host: &str) -> Vec<IpAddr> {
-        let literal = host.trim_start_matches('[').trim_end_matches(']').parse();
-        literal.map_or_else(
-            |_| self.addresses.get(host).cloned().unwrap_or_default(),
-            |address| vec![address],
-        )
+    /// The addresses of a host, which may be a literal; none if the name could not be looked up.
+    pub fn addresses_of(&self, host: &str) -> impl Iterator<Item = IpAddr> + use<'_> {
+        let literal = host.trim_start_matches('[').trim_end_matches(']').parse().ok();
+        let known = match literal {
+            Some(_) => None,
+            None => self.addresses.get(host),
+        };
+        literal.into_iter().chain(known.into_iter().flatten().copied())
     }
 
     /// Finds [`Self::peer_addresses`] in the rest.

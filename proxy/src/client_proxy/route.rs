@@ -46,11 +46,11 @@ impl RouteError {
 ///
 /// # Errors
 /// [`RouteError`] when there is none.
-pub fn route(
-    globalconf: &LoadedGlobalConf,
+pub fn route<'g>(
+    globalconf: &'g LoadedGlobalConf,
     service: &ServiceId,
     only: Option<&SecurityServerId>,
-) -> Result<Vec<String>, RouteError> {
+) -> Result<Vec<&'g str>, RouteError> {
     let servers: Vec<&Server> = globalconf.servers_of(&service.provider).collect();
     let mut hosts = hosts(&servers);
     if hosts.is_empty() {
@@ -65,7 +65,7 @@ pub fn route(
         if let Some(mode) = maintenance(&servers, host) {
             in_maintenance.get_or_insert_with(|| maintenance_text(None, host, mode));
         } else if host_name::is_host(host) {
-            chosen.push(host.to_owned());
+            chosen.push(host);
         } else {
             tracing::warn!(host, "Invalid service provider hostname");
         }

@@ -148,7 +148,7 @@ impl Visit<'_> {
 }
 
 /// Every address of every host.
-fn addresses(snapshot: &Snapshot, hosts: &[String], port: u16) -> Vec<SocketAddr> {
+fn addresses(snapshot: &Snapshot, hosts: &[&str], port: u16) -> Vec<SocketAddr> {
     let found = hosts.iter().flat_map(|host| snapshot.addresses_of(host));
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in found.map(|ip| SocketAddr::new(ip, port)) {

@@ -183,7 +183,6 @@ pub(super) async fn connect_to(
 ) -> Result<PooledConnection, CallError> {
     let addresses: Vec<SocketAddr> = snapshot
         .addresses_of(url.host)
-        .into_iter()
         .map(|ip| SocketAddr::new(ip, url.port))
         .collect();
     if addresses.is_empty() {

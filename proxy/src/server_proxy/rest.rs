@@ -2,6 +2,7 @@
 
 use protocol_message::rest::{RequestPart, ResponseHead as ProviderHead, ResponsePart};
 use protocol_message::transport::PartKind;
+use protocol_pki::digest::Digest;
 use storage::message_log::LogReceipt;
 
 use super::authorize::{self, Authorized};
@@ -15,7 +16,7 @@ use crate::exchange::{ExchangeError, Outgoing, Received, Verified};
 use crate::http::{Body, BodyWriter, Headers, HttpError, Method, RequestHead, Responder, ResponseHead};
 use crate::net::PooledConnection;
 use crate::sealing::Sealed;
-use crate::service_url::{ServiceUrl, rooted};
+use crate::service_url::ServiceUrl;
 use crate::spool::Spooled;
 
 pub(super) async fn serve(
@@ -206,7 +207,7 @@ fn response_part(
     verified: &Verified<Received>,
     head: &ResponseHead,
 ) -> Result<ResponsePart, ExchangeError> {
-    let request_hash = request.request_hash(verified.get().digests.body());
+    let request_hash = request.request_hash(verified.get().digests.body().map(Digest::as_bytes));
     let reason = String::from_utf8_lossy(&head.reason);
     let provider_head = ProviderHead {
         status: head.status,
@@ -275,20 +276,22 @@ async fn send_body(content: Option<&Spooled>, service: &mut BodyWriter) -> Resul
     Ok(())
 }
 
+/// The raw path and query of a request behind the path of the service's URL.
+fn target(base: &str, request: &RequestPart) -> String {
+    let path = match request.service_path() {
+        path if base.ends_with('/') => path.strip_prefix('/').unwrap_or(path),
+        path => path,
+    };
+    let begun = if base.is_empty() { path } else { base };
+    let slash = if begun.starts_with('/') { "" } else { "/" };
+    let (mark, query) = request.query().map_or(("", ""), |query| ("?", query));
+    [slash, base, path, mark, query].concat()
+}
+
 /// The service gets the part's headers as they are and the raw path and query behind its URL (wire.md 6.3).
 fn request_head(url: &ServiceUrl<'_>, request: &RequestPart) -> RequestHead {
-    let base = url.path;
-    let path = match request.service_path() {
-        path if base.ends_with('/') => format!("{base}{}", path.strip_prefix('/').unwrap_or(path)),
-        path => format!("{base}{path}"),
-    };
-    let path = rooted(&path);
-    let target = match request.query() {
-        Some(query) => format!("{path}?{query}"),
-        None => path,
-    };
     let method = Method::new(request.method().as_str());
-    let mut head = RequestHead::new(method, target);
+    let mut head = RequestHead::new(method, target(url.path, request));
     head.headers =
         Headers::with_capacity(request.headers().count() + 1).with("Host", url.authority.to_owned());
     for (name, value) in request.http_headers() {
