@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use protocol_message::identifier::ClientId;
 use signer_client::{Blob, SignedMessage, SignerError};
 use time::OffsetDateTime;
@@ -70,14 +69,9 @@ pub async fn seal(
 impl From<SignedMessage> for SignatureParts {
     fn from(signed: SignedMessage) -> Self {
         Self {
-            document: bytes(signed.signature_xml),
-            hash_chain_result: signed.hash_chain_result.map(bytes),
-            hash_chain: signed.hash_chain.map(bytes),
+            document: signed.signature_xml.into_bytes(),
+            hash_chain_result: signed.hash_chain_result.map(Blob::into_bytes),
+            hash_chain: signed.hash_chain.map(Blob::into_bytes),
         }
     }
-}
-
-/// The blob's bytes, still shared.
-fn bytes(blob: Blob) -> Bytes {
-    Bytes::from_owner(blob)
 }

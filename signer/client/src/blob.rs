@@ -1,31 +1,26 @@
 //! Bytes that are cheap to share, and a PIN that wipes itself.
 
-use std::{fmt, ops::Deref, sync::Arc};
+use std::{fmt, ops::Deref};
 
+use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// Immutable bytes behind a reference count. Two messages of one batch hold the same blob (see [`Blob::same`]).
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Blob(Arc<[u8]>);
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
+pub struct Blob(Bytes);
 
 impl Blob {
     /// Whether both are the same allocation: true for the signature documents of one batch.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
+        self.0.as_ptr() == other.0.as_ptr() && self.0.len() == other.0.len()
     }
 
     /// The bytes, still shared.
     #[must_use]
-    pub fn into_arc(self) -> Arc<[u8]> {
+    pub fn into_bytes(self) -> Bytes {
         self.0
-    }
-}
-
-impl Default for Blob {
-    fn default() -> Self {
-        Self(Arc::from([]))
     }
 }
 
@@ -51,13 +46,7 @@ impl From<Vec<u8>> for Blob {
 
 impl From<&[u8]> for Blob {
     fn from(bytes: &[u8]) -> Self {
-        Self(bytes.into())
-    }
-}
-
-impl From<Arc<[u8]>> for Blob {
-    fn from(bytes: Arc<[u8]>) -> Self {
-        Self(bytes)
+        Self(Bytes::copy_from_slice(bytes))
     }
 }
 
