@@ -13,7 +13,6 @@ use super::{Body, BodyLength, ClientConnection, ResponseReader};
 use crate::http::error::HttpError;
 use crate::http::head::{RequestHead, ResponseHead};
 use crate::http::writer::BodyWriter;
-use crate::net::local::Latch;
 use crate::net::stream::Writer;
 
 /// How long to look for a response that explains why the server stopped taking the request.
@@ -61,7 +60,7 @@ impl ClientConnection {
 /// What the two directions of an exchange know of each other.
 struct Course<E> {
     /// Sending is over, whole or broken.
-    sent: Latch,
+    sent: Cell<bool>,
     /// Why the connection broke while sending.
     broken: RefCell<Option<E>>,
     /// The response says that the rest of the request is not wanted.
@@ -71,14 +70,14 @@ struct Course<E> {
 impl<E: From<HttpError>> Course<E> {
     fn new() -> Self {
         Self {
-            sent: Latch::new(),
+            sent: Cell::new(false),
             broken: RefCell::new(None),
             refused: Cell::new(false),
         }
     }
 
     fn is_sending(&self) -> bool {
-        !self.sent.is_set() && !self.refused.get()
+        !self.sent.get() && !self.refused.get()
     }
 
     async fn send(
@@ -96,7 +95,7 @@ impl<E: From<HttpError>> Course<E> {
             }
             self.broken.replace(Some(error));
         }
-        self.sent.set();
+        self.sent.set(true);
         Ok(())
     }
 
@@ -116,7 +115,15 @@ impl<E: From<HttpError>> Course<E> {
 
     /// The time for the response to begin runs from the end of sending.
     async fn give_up(&self, limit: Option<Duration>) {
-        self.sent.wait().await;
+        // Whoever polls this has polled the sending just before: nothing needs to be woken.
+        poll_fn(|_context| {
+            if self.sent.get() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
         let broken = self.broken.borrow().is_some();
         match limit {
             _ if broken => monoio::time::sleep(EXPLANATION_LIMIT).await,
