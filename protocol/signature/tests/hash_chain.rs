@@ -261,6 +261,18 @@ fn fault(result: &[u8], xml: &str, parts: Parts<'_>) -> &'static str {
 }
 
 #[test]
+fn a_chain_tells_the_digest_of_a_missing_attachment_unless_it_is_longer_than_any() {
+    let (result, xml, parts) = sample();
+    let contained = Parts::Contained(&parts[..1]);
+    let verified = verify(&result, chain(xml.as_bytes()), contained).unwrap();
+    assert_eq!(verified.absent, parts[1..]);
+    let claimed = STANDARD.encode(&*parts[1].digest);
+    let too_long = xml.replace(&claimed, &STANDARD.encode([7; 65]));
+    assert_ne!(too_long, xml);
+    assert_eq!(fault(&result, &too_long, contained), "invalid_hash_chain_ref");
+}
+
+#[test]
 fn each_failure_has_its_fault_code() {
     let (result, xml, parts) = sample();
     let good = Parts::Received(&parts);
