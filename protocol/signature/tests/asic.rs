@@ -84,7 +84,7 @@ fn parts_are_told_apart() {
         return;
     };
     let names = |parts: &[protocol_signature::hash_chain::PartDigest]| -> Vec<String> {
-        parts.iter().map(|part| part.name.clone()).collect()
+        parts.iter().map(|part| part.name.to_string()).collect()
     };
     assert_eq!(names(verified.signature().covered()), ["/message.xml"]);
     assert_eq!(names(verified.unverified_attachments()), ["/attachment1"]);
