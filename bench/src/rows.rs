@@ -8,6 +8,7 @@ mod helpers;
 mod idle;
 mod start;
 mod token;
+mod tuning;
 mod workers;
 
 use std::cell::OnceCell;
@@ -60,6 +61,11 @@ const ROWS: &[Row] = &[
     ),
     row("start", "from start to the first exchange", start::measure),
     row("token", "a token that takes 50 ms a signature", token::measure),
+    row(
+        "tuning",
+        "what each option of the manual is worth here",
+        tuning::measure,
+    ),
     row(
         "log",
         "message log against one PostgreSQL insert a message",

@@ -31,6 +31,8 @@ pub(crate) struct Shape {
     pub(crate) signer: Vec<(&'static str, &'static str, Value)>,
     /// The only CPUs that every process of the sandbox may use, as `taskset` names them.
     pub(crate) cpus: Option<&'static str>,
+    /// Further variables of every process's environment.
+    pub(crate) environment: Vec<(&'static str, &'static str)>,
 }
 
 /// Two running security servers; ended when dropped.
@@ -46,6 +48,7 @@ struct Sandbox {
     command: PathBuf,
     folder: PathBuf,
     cpus: Option<&'static str>,
+    environment: Vec<(&'static str, &'static str)>,
 }
 
 impl Servers {
@@ -57,6 +60,7 @@ impl Servers {
             command: binaries.join("kiirtee"),
             folder: bed.path(&format!("s{number}")),
             cpus: shape.cpus,
+            environment: shape.environment.clone(),
         };
         sandbox.up(net, &shape.sandbox)?;
         let mut description = sandbox.description()?;
@@ -156,6 +160,7 @@ impl Sandbox {
                 taskset
             }
         };
+        up.envs(self.environment.iter().copied());
         up.args(["sandbox", "up", "--net", &net.to_string(), "--dir"])
             .arg(&self.folder)
             .args(further);

@@ -265,8 +265,9 @@ fn serve(process: &Arc<Process>) -> Result<(), StartError> {
             0 => WorkerSettings::default().count,
             count => count,
         },
+        pin: process.settings.kiirtee.pin_workers,
+        driver: process.settings.kiirtee.io_driver,
         drain_limit: Duration::from_secs(process.settings.kiirtee.drain_seconds),
-        ..WorkerSettings::default()
     };
     let shared = Arc::clone(process);
     let workers = worker::spawn(&settings, move |context| work(Arc::clone(&shared), context));

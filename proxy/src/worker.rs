@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
+use serde::Deserialize;
 
 use crate::net::local::{Latch, Permits};
 
@@ -17,11 +18,14 @@ use crate::net::local::{Latch, Permits};
 const RING_ENTRIES: u32 = 4096;
 
 /// Which I/O driver workers use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum DriverChoice {
-    /// io_uring, or epoll where the host refuses it.
+    /// io_uring as well as the host has it, or epoll where the host refuses it.
     #[default]
     Auto,
+    /// io_uring without options that new kernels have, to measure what these are worth; epoll where the host refuses it.
+    Ring,
     /// epoll.
     Epoll,
 }
@@ -225,9 +229,12 @@ async fn pass_on(drained: flume::Receiver<()>, drain: Latch) {
 
 /// Runs on the best driver that the host allows.
 fn run_on_driver(choice: DriverChoice, work: impl AsyncFnOnce(Driver)) -> io::Result<()> {
-    if choice == DriverChoice::Auto
-        && let Some((mut runtime, driver)) = best_ring()
-    {
+    let ring = match choice {
+        DriverChoice::Auto => deferred_ring().or_else(plain_ring),
+        DriverChoice::Ring => plain_ring(),
+        DriverChoice::Epoll => None,
+    };
+    if let Some((mut runtime, driver)) = ring {
         runtime.block_on(work(driver));
         return Ok(());
     }
@@ -241,19 +248,20 @@ fn run_on_driver(choice: DriverChoice, work: impl AsyncFnOnce(Driver)) -> io::Re
 
 type RingRuntime = monoio::Runtime<monoio::time::TimeDriver<IoUringDriver>>;
 
-/// The best ring that the host allows.
-fn best_ring() -> Option<(RingRuntime, Driver)> {
-    match ring(true) {
-        Ok(runtime) => return Some((runtime, Driver::RingDeferred)),
-        Err(error) => tracing::info!(%error, "io_uring without deferred task runs"),
-    }
-    match ring(false) {
-        Ok(runtime) => Some((runtime, Driver::Ring)),
-        Err(error) => {
-            tracing::warn!(%error, "io_uring is refused by this host, using epoll");
-            None
-        }
-    }
+fn deferred_ring() -> Option<(RingRuntime, Driver)> {
+    let refused = |error| tracing::info!(%error, "io_uring without deferred task runs");
+    ring(true)
+        .map_err(refused)
+        .ok()
+        .map(|runtime| (runtime, Driver::RingDeferred))
+}
+
+fn plain_ring() -> Option<(RingRuntime, Driver)> {
+    let refused = |error| tracing::warn!(%error, "io_uring is refused by this host, using epoll");
+    ring(false)
+        .map_err(refused)
+        .ok()
+        .map(|runtime| (runtime, Driver::Ring))
 }
 
 fn ring(deferred: bool) -> io::Result<RingRuntime> {

@@ -13,15 +13,15 @@ use crate::servers::{Servers, Shape};
 use crate::stats::{Spread, number};
 
 /// Two subjects, measured in turns.
-struct Pair {
-    yardstick: Series,
-    servers: Series,
+pub(super) struct Pair {
+    pub(super) yardstick: Series,
+    pub(super) servers: Series,
     batches: Batches,
 }
 
 impl Pair {
     /// Measures `yardstick` and `servers` once a round, each after a short warm-up.
-    fn measure(
+    pub(super) fn measure(
         bed: &Bed,
         (yardstick, easy): (&impl Subject, Ask),
         (servers, ask): (&Servers, Ask),
@@ -45,7 +45,7 @@ impl Pair {
     }
 
     /// Exchanges a CPU-second of the servers as a share of the yardstick's, of each round.
-    fn share(&self) -> Spread {
+    pub(super) fn share(&self) -> Spread {
         let rounds = self.servers.0.iter().zip(&self.yardstick.0);
         Spread::of(rounds.map(|(ours, theirs)| ours.per_cpu_second() / theirs.per_cpu_second()))
     }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
+use crate::worker::DriverChoice;
+
 /// Folders, sockets and bounds of our own; described in the table of the crate `settings`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -27,6 +29,10 @@ pub struct OwnSettings {
     pub admin_listen: SocketAddr,
     /// Worker threads; 0 = one a core.
     pub workers: usize,
+    /// Whether each worker stays on a core of its own.
+    pub pin_workers: bool,
+    /// How workers wait for the network.
+    pub io_driver: DriverChoice,
     /// Exchanges under way at once, for each worker and half of the server; 0 = by the memory there is.
     pub max_exchanges: usize,
     /// Bytes a second that a message must bring while it is waited for; 0 = any.

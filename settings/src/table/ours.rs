@@ -13,6 +13,9 @@ const fn number(key: &'static str, default: i64, bounds: (i64, i64, &'static str
     Parameter::number("kiirtee", key, default, bounds)
 }
 
+/// Names of the proxy's `DriverChoice`.
+const IO_DRIVERS: &[&str] = &["auto", "ring", "epoll"];
+
 const PRESETS: &[&str] = &[
     Preset::Ee.code(),
     Preset::Fi.code(),
@@ -56,6 +59,12 @@ pub(super) const TABLE: &[Parameter] = &[
     Parameter::new("kiirtee", "admin-listen", Kind::Socket, Value::Text("127.0.0.1:5566"))
         .means("where `/metrics` and `/health` are"),
     number("workers", 0, (0, 1024, "")).means("worker threads; 0 = one for each core"),
+    Parameter::switch("kiirtee", "pin-workers", true)
+        .means("keep each worker on a core of its own; false = the system moves them, where other programs need the cores too"),
+    Parameter::new("kiirtee", "io-driver", Kind::Choice(IO_DRIVERS), Value::Text("auto")).means(
+        "how workers wait for the network: auto = io_uring whose completions run when the worker asks for them \
+         (`SINGLE_ISSUER`, `DEFER_TASKRUN`), or what the host allows; ring = io_uring without these options; epoll",
+    ),
     number("max-exchanges", 0, (0, 1_000_000, "")).means(
         "exchanges under way at once, for each worker, of information systems and of other servers apart; what exceeds it is \
          refused at once; one address holds three quarters at most; 0 = by memory, 1 MiB each in a quarter of it, 64 to 512",
