@@ -37,11 +37,6 @@ use crate::worker_state::WorkerState;
 
 /// Threads on which TLS handshakes may block.
 const HANDSHAKE_THREADS: usize = 2;
-/// How much less urgent the handshakes of others are than what signs and logs, as a nice value: whoever is connected
-/// already is served first.
-const INCOMING_NICER: i32 = 5;
-/// The greatest nice value.
-const LEAST_URGENT: i32 = 19;
 /// Handshakes of others under way at once, for each port; one source, an address, has three quarters of them at most, and
 /// who exceeds that is closed unserved. Both TLS ports together fit into the queue of the handshake threads.
 const MAX_HANDSHAKES: usize = 1024;
@@ -168,7 +163,7 @@ fn process(
         spools: Spools::new(&settings.kiirtee.spool_dir(), settings.kiirtee.spool_bytes)
             .map_err(io_error("spool"))?,
         handshakes: handshakes("handshake-to", 0)?,
-        incoming_handshakes: handshakes("handshake-from", (nice + INCOMING_NICER).min(LEAST_URGENT))?,
+        incoming_handshakes: handshakes("handshake-from", nice)?,
         current: Arc::new(Current::new(Snapshot::default())),
         settings: Arc::clone(settings),
         traffic: Traffic::default(),

@@ -213,7 +213,7 @@ fn messages(count: usize, parts: usize) -> Vec<Vec<PartDigest>> {
             (0..parts)
                 .map(|part| {
                     let name = if part == 0 {
-                        MESSAGE.to_owned()
+                        MESSAGE.into()
                     } else {
                         file_name::attachment(part)
                     };
