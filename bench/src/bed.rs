@@ -13,12 +13,11 @@ use tempfile::TempDir;
 use crate::Arguments;
 use crate::load::Generator;
 
-/// The first of the loopback networks 127.0.N that are used.
-const FIRST_NET: u8 = 220;
-/// How many of them are for sandboxes; they are used in turns.
-const SANDBOX_NETS: u8 = 8;
-/// The network of the nginx chain and the backend.
-const CHAIN_NET: u8 = 229;
+/// The second number of the loopback networks 127.N.* that are used.
+const NETS: u8 = 220;
+/// The third number of that of the nginx chain and the backend; sandboxes have those below, in turns, so that one that
+/// runs for the whole time meets no other.
+const CHAIN_NET: u8 = 255;
 
 /// Conditions that hold for a whole run.
 #[derive(Debug)]
@@ -93,12 +92,12 @@ impl Bed {
     pub(crate) fn sandbox_net(&self) -> (Net, u8) {
         let number = self.sandboxes.get();
         self.sandboxes.set(number.wrapping_add(1));
-        (Net::loopback(0, FIRST_NET + number % SANDBOX_NETS), number)
+        (Net::loopback(NETS, number % CHAIN_NET), number)
     }
 
     /// The loopback network of the nginx chain and the backend.
     pub(crate) const fn chain_net() -> Net {
-        Net::loopback(0, CHAIN_NET)
+        Net::loopback(NETS, CHAIN_NET)
     }
 
     /// Whether to go on.

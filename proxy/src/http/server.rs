@@ -178,35 +178,18 @@ impl Responder {
 }
 
 /// Serves a connection until either side ends it, or until `drain` is set and the request under way is answered.
-pub async fn serve_connection<H: Handler>(
+pub fn serve_connection<H: Handler>(
     stream: Stream,
     settings: Rc<ServerSettings>,
     drain: Latch,
     handler: Rc<H>,
-) {
-    let (reader, writer, peer) = stream.into_parts();
-    writer.set_stall_limit(settings.write_stall_limit);
-    let mut body = Body::new(reader);
-    body.set_stall_limit(settings.body_stall_limit);
-    body.set_min_rate(settings.min_body_rate);
-    let responder = Responder {
-        out: BodyWriter::new(writer),
-        state: Rc::default(),
-        version: Version::Http11,
-        to_head: false,
-        close: false,
-        drain_limit: settings.drain_limit,
-    };
-    let mut connection = Connection {
-        body,
-        responder,
-        peer: Rc::new(peer),
-        settings,
-        drain,
-        has_served: false,
-    };
-    while connection.serve_one(&*handler).await {}
-    connection.close().await;
+) -> impl Future<Output = ()> {
+    // Put together outside of the future, which would keep room for each of the parts besides.
+    let mut connection = Connection::new(stream, settings, drain);
+    async move {
+        while connection.serve_one(&*handler).await {}
+        connection.close().await;
+    }
 }
 
 struct Connection {
@@ -219,6 +202,30 @@ struct Connection {
 }
 
 impl Connection {
+    fn new(stream: Stream, settings: Rc<ServerSettings>, drain: Latch) -> Self {
+        let (reader, writer, peer) = stream.into_parts();
+        writer.set_stall_limit(settings.write_stall_limit);
+        let mut body = Body::new(reader);
+        body.set_stall_limit(settings.body_stall_limit);
+        body.set_min_rate(settings.min_body_rate);
+        let responder = Responder {
+            out: BodyWriter::new(writer),
+            state: Rc::default(),
+            version: Version::Http11,
+            to_head: false,
+            close: false,
+            drain_limit: settings.drain_limit,
+        };
+        Self {
+            body,
+            responder,
+            peer: Rc::new(peer),
+            settings,
+            drain,
+            has_served: false,
+        }
+    }
+
     /// Serves one request; whether another may follow.
     async fn serve_one<H: Handler>(&mut self, handler: &H) -> bool {
         let head = match self.receive_head().await {

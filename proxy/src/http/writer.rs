@@ -13,8 +13,8 @@ const FLUSH_SIZE: usize = 32 * 1024;
 /// Room that a body of unknown length begins with, in bytes: for a message between security servers, 10 KiB of which are
 /// its signature and its OCSP responses.
 const CHUNKED_ROOM: usize = 16 * 1024;
-/// Room that an idle connection keeps, in bytes.
-const KEPT_ROOM: usize = 1024;
+/// Room that any other message begins with: for a head and a small body.
+const SHORT_ROOM: usize = 2 * 1024;
 
 /// How the body being sent is delimited.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,9 +121,8 @@ impl BodyWriter {
         }
         self.flush().await?;
         self.framing = WriteFraming::Finished;
-        if self.gathered.capacity() > KEPT_ROOM {
-            self.gathered = BytesMut::new();
-        }
+        // An idle connection keeps no room.
+        self.gathered = BytesMut::new();
         Ok(())
     }
 
@@ -146,9 +145,10 @@ impl BodyWriter {
         if !matches!(self.framing, WriteFraming::Idle | WriteFraming::Finished) {
             return Err(HttpError::OutOfOrder);
         }
-        if framing == WriteFraming::Chunked {
-            self.gathered.reserve(CHUNKED_ROOM);
-        }
+        self.gathered.reserve(match framing {
+            WriteFraming::Chunked => CHUNKED_ROOM,
+            _ => SHORT_ROOM,
+        });
         encode(&mut self.gathered)?;
         self.framing = framing;
         Ok(())
