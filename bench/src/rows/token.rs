@@ -1,5 +1,8 @@
 //! A hardware token that takes its time: batches grow with it.
 
+use std::thread;
+use std::time::Duration;
+
 use cli::failure::Failure;
 use serde_json::json;
 
@@ -15,6 +18,9 @@ const DELAY: &str = "50";
 /// one under way before each, so 150 ms besides its work.
 const CONNECTIONS: u16 = 560;
 
+/// Between two rounds: exchanges whose client went at the end of a round hold their places (`max-exchanges`) until they are signed.
+const SETTLE: Duration = Duration::from_secs(2);
+
 /// `token`
 pub(super) fn measure(stage: &Stage<'_>) -> Result<Vec<Finding>, Failure> {
     let bed = stage.bed;
@@ -26,6 +32,7 @@ pub(super) fn measure(stage: &Stage<'_>) -> Result<Vec<Finding>, Failure> {
     let mut series = Series::default();
     let batches = Batches::during(&servers, || {
         bed.each_round(|| {
+            thread::sleep(SETTLE);
             series.0.push(Sample::take(bed, &servers, Ask::ONE, CONNECTIONS)?);
             Ok(())
         })
