@@ -97,6 +97,10 @@ fn all_are_dead(instance: &mut Instance) {
         .iter()
         .map(|name| instance.kill(&format!("{name}-proxy")))
         .collect();
+    // The kernel closes the sockets of a killed process a moment after its end; until then a handshake fails.
+    wait_until("connections to be refused", || {
+        rest(instance, "echo/letters").code == "server.clientproxy.network_error"
+    });
     for told in [rest(instance, "echo/letters"), soap(instance, &soap_request())] {
         assert_eq!(told.code, "server.clientproxy.network_error");
         let urls = told.text.strip_prefix("Could not connect to any target host ([");
