@@ -35,3 +35,4 @@ pub mod service;
 pub mod settings;
 pub mod signing;
 pub mod token;
+pub mod versioned_file;

@@ -16,7 +16,6 @@
 
 use std::{
     collections::BTreeMap,
-    io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, RwLock},
 };
@@ -25,41 +24,24 @@ use serde::{Deserialize, Serialize};
 use signer_client::SignerError;
 
 use super::{KeyRecord, Registry};
-use crate::atomic_file::{self, History};
+use crate::{
+    atomic_file::History,
+    versioned_file::{FileKind, VersionedFileError},
+};
 
-const FORMAT: &str = "kiirtee-signer-keys";
-const VERSION: u32 = 1;
-const MAX_REGISTRY_BYTES: u64 = 64 * 1024 * 1024;
+const KIND: FileKind = FileKind {
+    format: "kiirtee-signer-keys",
+    version: 1,
+    max_bytes: 64 * 1024 * 1024,
+    history: History::KeepPrevious,
+};
 
-/// Why the registry cannot be read or written.
+/// The registry cannot be read. Its state before the last change is beside it.
 #[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// The file system failed.
-    #[error("{path}")]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The file is not a registry. Its state before the last change is beside it.
-    #[error("{path} is malformed; the state before the last change is in {path}.previous")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
-    },
-    /// It was written by a newer signer, or is another kind of file.
-    #[error("{path} has the unknown format {format} {version}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What it says to be.
-        format: String,
-        /// Which version.
-        version: u32,
-    },
+#[error("the registry of keys; its state before the last change is in {path}.previous")]
+pub struct RegistryError {
+    path: PathBuf,
+    source: VersionedFileError,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -86,7 +68,10 @@ impl RegistryFile {
     /// # Errors
     /// See [`RegistryError`].
     pub fn load(path: &Path) -> Result<Self, RegistryError> {
-        let registry = read(path)?;
+        let registry = read(path).map_err(|source| RegistryError {
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self {
             path: path.to_owned(),
             current: RwLock::new(Arc::new(registry)),
@@ -123,55 +108,24 @@ impl RegistryFile {
     }
 }
 
-fn read(path: &Path) -> Result<Registry, RegistryError> {
-    #[derive(Deserialize)]
-    struct Head {
-        format: String,
-        version: u32,
-    }
-    let text = atomic_file::read(path, MAX_REGISTRY_BYTES);
-    let Some(text) = text.map_err(|source| RegistryError::Io {
-        path: path.to_owned(),
-        source,
-    })?
-    else {
+fn read(path: &Path) -> Result<Registry, VersionedFileError> {
+    let Some(file) = KIND.read::<File>(path)? else {
         return Ok(Registry::default());
     };
-    let malformed = |source| RegistryError::Malformed {
-        path: path.to_owned(),
-        source,
-    };
-    let Head { format, version } = serde_json::from_slice(&text).map_err(malformed)?;
-    if format != FORMAT || version != VERSION {
-        return Err(RegistryError::Format {
-            path: path.to_owned(),
-            format,
-            version,
-        });
-    }
-    let file: File = serde_json::from_slice(&text).map_err(malformed)?;
     Ok(Registry {
         keys: file.keys.into_iter().map(|key| (key.id.clone(), key)).collect(),
         token_names: file.token_names,
     })
 }
 
-fn write(path: &Path, registry: &Registry) -> Result<(), RegistryError> {
-    let keys = registry.keys.values().cloned().collect();
+fn write(path: &Path, registry: &Registry) -> Result<(), VersionedFileError> {
     let file = File {
-        format: FORMAT.to_owned(),
-        version: VERSION,
-        keys,
+        format: KIND.format.to_owned(),
+        version: KIND.version,
+        keys: registry.keys.values().cloned().collect(),
         token_names: registry.token_names.clone(),
     };
-    let text = serde_json::to_vec_pretty(&file).map_err(|source| RegistryError::Malformed {
-        path: path.to_owned(),
-        source,
-    })?;
-    atomic_file::write(path, &text, History::KeepPrevious).map_err(|source| RegistryError::Io {
-        path: path.to_owned(),
-        source,
-    })
+    KIND.write(path, &file)
 }
 
 #[cfg(test)]
@@ -214,14 +168,13 @@ mod tests {
             "{\"format\": \"kiirtee-signer-keys\", \"version\": 1, \"ke",
         )
         .unwrap();
-        assert!(matches!(
-            RegistryFile::load(&path),
-            Err(RegistryError::Malformed { .. })
-        ));
+        assert!(matches!(read(&path), Err(VersionedFileError::Malformed { .. })));
+        let refused = RegistryFile::load(&path).unwrap_err().to_string();
+        assert!(refused.ends_with("keys.json.previous"), "{refused}");
         std::fs::write(&path, "{\"format\": \"kiirtee-signer-keys\", \"version\": 9}").unwrap();
         assert!(matches!(
-            RegistryFile::load(&path),
-            Err(RegistryError::Format { version: 9, .. })
+            read(&path),
+            Err(VersionedFileError::Format { version: 9, .. })
         ));
     }
 }

@@ -26,7 +26,7 @@ use std::{
 };
 
 use argon2::{Algorithm, Argon2, Params, Version};
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 use signer_client::{KeyAlgorithm, KeyUsage, Pin, SignerError};
 use zeroize::Zeroizing;
 
@@ -39,44 +39,37 @@ use crate::{
     base64_text,
     settings::SoftwareTokenSettings,
     token::TokenKey,
+    versioned_file::{FileKind, VersionedFileError},
 };
 
-const VERSION: u32 = 1;
-const TOKEN_FORMAT: &str = "kiirtee-software-token";
-const KEY_FORMAT: &str = "kiirtee-software-key";
-const MAX_FILE_BYTES: u64 = 64 * 1024;
+const TOKEN: FileKind = kind("kiirtee-software-token");
+const KEY: FileKind = kind("kiirtee-software-key");
 const SALT_BYTES: usize = 16;
 /// What a file may ask of this process: 1 GiB, 64 passes, 8 lanes.
 const MAX_KDF: (u32, u32, u32) = (1 << 20, 64, 8);
 
+const fn kind(format: &'static str) -> FileKind {
+    FileKind {
+        format,
+        version: 1,
+        max_bytes: 64 * 1024,
+        history: History::Forget,
+    }
+}
+
 /// Why a file of the token cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
-    /// The file system failed.
+    /// It cannot be read or written.
+    #[error(transparent)]
+    File(#[from] VersionedFileError),
+    /// A directory cannot be made or listed, or a file not deleted.
     #[error("{path}")]
     Io {
-        /// The file.
+        /// What.
         path: PathBuf,
         /// Why.
         source: io::Error,
-    },
-    /// It is not such a file.
-    #[error("{path} is malformed")]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// Where and why.
-        source: serde_json::Error,
-    },
-    /// It was written by a newer signer, or is another kind of file.
-    #[error("{path} has the unknown format {format} {version}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What it says to be.
-        format: String,
-        /// Which version.
-        version: u32,
     },
     /// The file's name is not the id inside.
     #[error("{0} holds the key of another name")]
@@ -110,43 +103,6 @@ fn key_path(directory: &Path, id: &str) -> PathBuf {
 pub(super) fn remove_key(directory: &Path, id: &str) -> Result<(), FileError> {
     let path = key_path(directory, id);
     atomic_file::remove(&path).map_err(|source| FileError::Io { path, source })
-}
-
-fn write<T: Serialize>(path: PathBuf, value: &T) -> Result<(), FileError> {
-    let text = match serde_json::to_vec_pretty(value) {
-        Ok(text) => text,
-        Err(source) => return Err(FileError::Malformed { path, source }),
-    };
-    atomic_file::write(&path, &text, History::Forget).map_err(|source| FileError::Io { path, source })
-}
-
-fn read<T: DeserializeOwned>(path: &Path, format: &str) -> Result<Option<T>, FileError> {
-    #[derive(Deserialize)]
-    struct Head {
-        format: String,
-        version: u32,
-    }
-    let malformed = |source| FileError::Malformed {
-        path: path.to_owned(),
-        source,
-    };
-    let text = atomic_file::read(path, MAX_FILE_BYTES);
-    let Some(text) = text.map_err(|source| FileError::Io {
-        path: path.to_owned(),
-        source,
-    })?
-    else {
-        return Ok(None);
-    };
-    let head: Head = serde_json::from_slice(&text).map_err(malformed)?;
-    if head.format != format || head.version != VERSION {
-        return Err(FileError::Format {
-            path: path.to_owned(),
-            format: head.format,
-            version: head.version,
-        });
-    }
-    serde_json::from_slice(&text).map_err(malformed)
 }
 
 /// `token.json`.
@@ -212,11 +168,11 @@ impl TokenFile {
     const CONTEXT: &[u8] = b"kiirtee-software-token/1";
 
     pub(super) fn read(directory: &Path) -> Result<Option<Self>, FileError> {
-        read(&directory.join("token.json"), TOKEN_FORMAT)
+        Ok(TOKEN.read(&directory.join("token.json"))?)
     }
 
     pub(super) fn write(&self, directory: &Path) -> Result<(), FileError> {
-        write(directory.join("token.json"), self)
+        Ok(TOKEN.write(&directory.join("token.json"), self)?)
     }
 
     pub(super) fn seal(
@@ -231,8 +187,8 @@ impl TokenFile {
             .map_err(|_| FileError::Seal)?;
         let (nonce, sealed_token_key) = (sealed.nonce, sealed.text);
         Ok(Self {
-            format: TOKEN_FORMAT.to_owned(),
-            version: VERSION,
+            format: TOKEN.format.to_owned(),
+            version: TOKEN.version,
             kdf,
             nonce,
             sealed_token_key,
@@ -296,7 +252,7 @@ impl KeyFile {
     }
 
     fn read(path: &Path) -> Result<Option<Self>, FileError> {
-        let key: Option<Self> = read(path, KEY_FORMAT)?;
+        let key: Option<Self> = KEY.read(path)?;
         match &key {
             Some(key) if path.file_stem().is_none_or(|stem| stem != key.id.as_str()) => {
                 Err(FileError::Name(path.to_owned()))
@@ -306,13 +262,13 @@ impl KeyFile {
     }
 
     pub(super) fn write(&self, directory: &Path) -> Result<(), FileError> {
-        write(key_path(directory, &self.id), self)
+        Ok(KEY.write(&key_path(directory, &self.id), self)?)
     }
 
     pub(super) fn seal(key: &TokenKey, pkcs8: &[u8], token_key: &SecretKey) -> Result<Self, FileError> {
         let mut file = Self {
-            format: KEY_FORMAT.to_owned(),
-            version: VERSION,
+            format: KEY.format.to_owned(),
+            version: KEY.version,
             id: key.id.clone(),
             label: key.label.clone(),
             usage: key.usage,

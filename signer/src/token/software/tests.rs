@@ -1,6 +1,7 @@
 //! The software token as its callers see it.
 
 use super::*;
+use crate::versioned_file::VersionedFileError;
 use signer_client::DigestAlgorithm;
 
 const OPTIONS: Options = Options {
@@ -136,12 +137,12 @@ fn files_of_unknown_formats_are_refused() {
     std::fs::write(&path, text.replace("\"version\": 1", "\"version\": 2")).unwrap();
     assert!(matches!(
         SoftwareToken::load(directory.path(), OPTIONS),
-        Err(FileError::Format { version: 2, .. })
+        Err(FileError::File(VersionedFileError::Format { version: 2, .. }))
     ));
     std::fs::write(&path, &text[..text.len() / 2]).unwrap();
     assert!(matches!(
         SoftwareToken::load(directory.path(), OPTIONS),
-        Err(FileError::Malformed { .. })
+        Err(FileError::File(VersionedFileError::Malformed { .. }))
     ));
     std::fs::write(&path, text).unwrap();
     SoftwareToken::load(directory.path(), OPTIONS).unwrap();
