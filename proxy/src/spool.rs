@@ -15,6 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use monoio::fs::File;
+use protocol_message::transport::Gathered;
 
 use files::Files;
 
@@ -136,7 +137,7 @@ impl Spools {
     pub fn spool(&self) -> Spool {
         Spool {
             files: self.files.clone(),
-            memory: Memory::One(Bytes::new()),
+            memory: Gathered::new(),
             file: None,
             spare: None,
             length: 0,
@@ -149,53 +150,12 @@ impl Spools {
     }
 }
 
-/// What was collected and is in no file: one piece as it came, several copied together.
-#[derive(Debug)]
-enum Memory {
-    One(Bytes),
-    Many(Vec<u8>),
-}
-
-impl Memory {
-    fn len(&self) -> usize {
-        match self {
-            Self::One(bytes) => bytes.len(),
-            Self::Many(bytes) => bytes.len(),
-        }
-    }
-
-    fn append(&mut self, more: Bytes) {
-        match self {
-            Self::Many(bytes) => bytes.extend_from_slice(&more),
-            Self::One(first) if first.is_empty() => *first = more,
-            Self::One(first) => *self = Self::Many([&**first, &more].concat()),
-        }
-    }
-
-    fn take(&mut self) -> Self {
-        std::mem::replace(self, Self::One(Bytes::new()))
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::One(bytes) => bytes,
-            Self::Many(bytes) => bytes.into(),
-        }
-    }
-
-    fn into_vec(self) -> Vec<u8> {
-        match self {
-            Self::One(bytes) => bytes.into(),
-            Self::Many(bytes) => bytes,
-        }
-    }
-}
-
 /// Bytes that are being collected.
 #[derive(Debug)]
 pub struct Spool {
     files: Files,
-    memory: Memory,
+    /// What is in no file.
+    memory: Gathered,
     file: Option<File>,
     /// The same file, by which it is discarded.
     spare: Option<std::fs::File>,
@@ -266,7 +226,7 @@ impl Spool {
         result?;
         self.written += length;
         bytes.clear();
-        self.memory = Memory::Many(bytes);
+        self.memory = Gathered::Several(bytes);
         Ok(())
     }
 }

@@ -24,14 +24,18 @@
 //! # }
 //! ```
 
+use bytes::Bytes;
+
 mod content_type;
 mod encoder;
+mod gathered;
 mod message;
 pub mod multipart;
 mod related;
 
 pub use content_type::{ContentType, MAX_BOUNDARY_LENGTH, MAX_CONTENT_TYPE_LENGTH, essence_of, is_of};
 pub use encoder::{Encoder, RANDOM_LENGTH, Signature, boundary_letters};
+pub use gathered::Gathered;
 pub use message::{BodyKind, BodyPart, Event, Limits, PartKind, SmallPart, TransportDecoder};
 pub use multipart::PartHeaders;
 pub use related::{RelatedDecoder, RelatedEncoder};
@@ -145,4 +149,13 @@ pub fn range_within(chunk: &[u8], data: &[u8]) -> Option<std::ops::Range<usize>>
     let start = data.as_ptr().addr().checked_sub(chunk.as_ptr().addr())?;
     let end = start.checked_add(data.len())?;
     (end <= chunk.len()).then_some(start..end)
+}
+
+/// `data` to keep: a slice of `chunk` if it borrows from it ([`range_within`]), else a copy.
+#[must_use]
+pub fn kept(chunk: &Bytes, data: &[u8]) -> Bytes {
+    match range_within(chunk, data) {
+        Some(range) => chunk.slice(range),
+        None => Bytes::copy_from_slice(data),
+    }
 }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use protocol_message::transport::{
-    Event, PartHeaders, PartKind, SmallPart, TransportDecoder, TransportError,
+    Event, PartHeaders, PartKind, SmallPart, TransportDecoder, TransportError, kept,
 };
 use protocol_pki::digest::{DigestAlgorithm, Hasher};
 
@@ -170,10 +170,9 @@ impl<'a> Sink<'a> {
         };
         current.hasher.update(bytes);
         current.length += bytes.len() as u64;
-        let shared = protocol_message::transport::range_within(chunk, bytes).map(|range| chunk.slice(range));
-        let shared = shared.unwrap_or_else(|| Bytes::copy_from_slice(bytes));
-        self.spool.write(shared.clone()).await?;
-        self.receiving.body_log.append(shared).await
+        let piece = kept(chunk, bytes);
+        self.spool.write(piece.clone()).await?;
+        self.receiving.body_log.append(piece).await
     }
 
     fn body_end(&mut self) {

@@ -2,7 +2,7 @@
 
 use bytes::{Buf, Bytes};
 use protocol_message::transport::{
-    BodyPart, ContentType, Event, Limits, PartHeaders, RelatedDecoder, TransportError, mime,
+    BodyPart, ContentType, Event, Limits, PartHeaders, RelatedDecoder, TransportError, kept, mime,
 };
 
 use super::{ExchangeError, Outgoing};
@@ -152,13 +152,7 @@ async fn forward(
     while let Some(event) = decoder.next(&mut rest).map_err(|error| fault(error.into()))? {
         match event {
             Event::BodyStart(BodyPart { headers, .. }) => outgoing.start_attachment(out, &headers).await?,
-            Event::Data(bytes) => {
-                let shared =
-                    protocol_message::transport::range_within(chunk, bytes).map(|range| chunk.slice(range));
-                outgoing
-                    .body(out, shared.unwrap_or_else(|| Bytes::copy_from_slice(bytes)))
-                    .await?;
-            }
+            Event::Data(bytes) => outgoing.body(out, kept(chunk, bytes)).await?,
             Event::BodyEnd => outgoing.end_body(),
             Event::Small(_) | Event::End => {}
         }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
+use protocol_message::transport::Gathered;
 
 use super::LogError;
 use super::encryption::{Content, Seal, SealError, ValueKey};
@@ -25,48 +26,6 @@ pub(super) struct Chunk {
     pub(super) bytes: Bytes,
 }
 
-/// What does not fill a chunk yet: one piece as it came, several copied together.
-#[derive(Debug)]
-enum Rest {
-    One(Bytes),
-    Several(BytesMut),
-}
-
-impl Rest {
-    fn len(&self) -> usize {
-        match self {
-            Self::One(bytes) => bytes.len(),
-            Self::Several(bytes) => bytes.len(),
-        }
-    }
-
-    fn append(&mut self, more: Bytes) {
-        match self {
-            Self::Several(bytes) => bytes.extend_from_slice(&more),
-            Self::One(_) if more.is_empty() => {}
-            Self::One(first) if first.is_empty() => *first = more,
-            Self::One(first) => {
-                let mut bytes = BytesMut::with_capacity(first.len().saturating_add(more.len()));
-                bytes.extend_from_slice(first);
-                bytes.extend_from_slice(&more);
-                *self = Self::Several(bytes);
-            }
-        }
-    }
-
-    /// All of it, so that nothing is left.
-    fn take(&mut self) -> Bytes {
-        std::mem::replace(self, Self::One(Bytes::new())).into_bytes()
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::One(bytes) => bytes,
-            Self::Several(bytes) => bytes.freeze(),
-        }
-    }
-}
-
 /// Writes one body into the log, chunk by chunk, in bounded memory.
 ///
 /// Nothing is synced here: the sync of the record covers the chunks, which lie before it in the log of writes.
@@ -75,7 +34,8 @@ impl Rest {
 pub struct BodyWriter {
     state: Arc<BodyState>,
     chunks: flume::Sender<Chunk>,
-    rest: Rest,
+    /// What does not fill a chunk yet.
+    rest: Gathered,
     sent: u32,
     length: u64,
     sending: bool,
@@ -93,7 +53,7 @@ impl BodyWriter {
         Self {
             state,
             chunks,
-            rest: Rest::One(Bytes::new()),
+            rest: Gathered::new(),
             sent: 0,
             length: 0,
             sending: false,
@@ -170,11 +130,11 @@ impl BodyWriter {
             .saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
         let mut chunks = Vec::new();
         let mut rest = bytes;
-        if self.rest.len() > 0 {
+        if !self.rest.is_empty() {
             let missing = CHUNK.saturating_sub(self.rest.len()).min(rest.len());
             self.rest.append(rest.split_to(missing));
             if self.rest.len() == CHUNK {
-                let full = self.rest.take();
+                let full = self.rest.take().into_bytes();
                 chunks.push(self.chunk(full)?);
             }
         }

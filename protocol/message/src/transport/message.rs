@@ -4,7 +4,7 @@ mod order;
 
 use super::content_type::ContentType;
 use super::multipart::{Multipart, PartHeaders, Raw};
-use super::{TransportError, mime};
+use super::{Gathered, TransportError, mime};
 use bytes::Bytes;
 use order::{Expected, Placement};
 
@@ -155,46 +155,12 @@ pub(super) struct Gathering {
     bytes: Gathered,
 }
 
-/// The bytes of a small part: a slice of the chunk in which they came, copied only when there is more of them elsewhere.
-#[derive(Debug)]
-enum Gathered {
-    Slice(Bytes),
-    Copied(Vec<u8>),
-}
-
-impl Gathered {
-    fn len(&self) -> usize {
-        match self {
-            Self::Slice(bytes) => bytes.len(),
-            Self::Copied(bytes) => bytes.len(),
-        }
-    }
-
-    fn append(&mut self, data: &[u8], chunk: Option<&Bytes>) {
-        match self {
-            Self::Copied(bytes) => bytes.extend_from_slice(data),
-            Self::Slice(first) if first.is_empty() => {
-                let shared = chunk.and_then(|chunk| Some(chunk.slice(super::range_within(chunk, data)?)));
-                *self = shared.map_or_else(|| Self::Copied(data.to_vec()), Self::Slice);
-            }
-            Self::Slice(first) => *self = Self::Copied([&**first, data].concat()),
-        }
-    }
-
-    fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Slice(bytes) => bytes,
-            Self::Copied(bytes) => bytes.into(),
-        }
-    }
-}
-
 impl Gathering {
     pub(super) const fn new(kind: PartKind, headers: PartHeaders) -> Self {
         Self {
             kind,
             headers,
-            bytes: Gathered::Slice(Bytes::new()),
+            bytes: Gathered::new(),
         }
     }
 
@@ -209,7 +175,7 @@ impl Gathering {
         if self.bytes.len().saturating_add(data.len()) > limit {
             return Err(TransportError::TooLarge { what, limit });
         }
-        self.bytes.append(data, chunk);
+        self.bytes.append_lent(data, chunk);
         Ok(())
     }
 
