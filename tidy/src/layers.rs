@@ -76,6 +76,10 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
             ),
             &[],
         ),
+        "appliance" => (
+            with(PROTOCOL, &["settings", "signer-client", "storage"]),
+            &["trust"],
+        ),
         "loadtest" => (vec!["protocol-message", "proxy-http-codec"], &[]),
         "bench" => (
             with(

@@ -1,0 +1,13 @@
+//! What runs in the appliance image beside the three processes. Each subcommand of `kiirtee-appliance` is a room of its
+//! own and a unit of its own in `systemd/appliance/`, with no more rights than its work needs:
+//!
+//! - `provision`: what the configuration medium says becomes the settings of the appliance (as root, before the network)
+//! - `enrol`: keys, signing requests and certificates, through the signer's socket
+//!
+//! Every path of the appliance is in [`paths`]; `--root` puts all of them below another folder, so that each subcommand is
+//! tried without an appliance.
+
+pub mod enrol;
+pub mod log;
+pub mod paths;
+pub mod provision;

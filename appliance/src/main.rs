@@ -1,0 +1,42 @@
+//! `kiirtee-appliance`: arguments, log, exit code. See the library beside this file.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use appliance::{enrol, log, provision};
+use clap::{Parser, Subcommand};
+
+/// What runs in the appliance beside the three processes of a security server.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Takes the configuration medium over into the settings of the appliance
+    Provision(provision::Arguments),
+    /// Makes keys and signing requests, imports certificates
+    Enrol(enrol::Arguments),
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    log::start();
+    match run(&arguments.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", log::chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: &Command) -> Result<(), Box<dyn Error>> {
+    match command {
+        Command::Provision(arguments) => Ok(provision::run(arguments)?),
+        Command::Enrol(arguments) => Ok(enrol::run(arguments)?),
+    }
+}
