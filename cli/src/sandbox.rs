@@ -1,9 +1,10 @@
-//! `kiirtee sandbox`: a complete instance on loopback.
+//! `kiirtee sandbox`: a complete instance on one machine.
 //!
 //! Trust services, central server, two security servers and an example information system, all of them the real
-//! processes with the real ports, each server at a loopback address of its own. What is provisioned goes through the same
-//! interfaces that an operator uses: certificates are signed by the CA from signing requests made by the signer, members
-//! and servers are entered in the central server's registry, clients and services are applied to the server configuration.
+//! processes with the real ports, each server at an address of its own, of loopback or of a private network. What is
+//! provisioned goes through the same interfaces that an operator uses: certificates are signed by the CA from signing
+//! requests made by the signer, members and servers are entered in the central server's registry, clients and services
+//! are applied to the server configuration.
 //!
 //! - [`layout`]: addresses, folders and identifiers
 //! - [`description`] is `sandbox.json`
@@ -48,6 +49,7 @@ const EXAMPLES: &str = "\
 Examples:
   kiirtee sandbox up --dir /tmp/instance
   kiirtee sandbox up --dir /tmp/other --net 127.0.43      (beside the first)
+  kiirtee sandbox up --dir /tmp/lab --net 10.77.0          (for other machines too: the addresses are an interface's)
   kiirtee sandbox up --dir /tmp/finland --preset fi        (as a server of a country is packaged)
   kiirtee sandbox up --dir /tmp/hsm --token softhsm        (keys in SoftHSM 2, through PKCS #11)
   kiirtee sandbox status --dir /tmp/instance
@@ -71,7 +73,8 @@ enum Command {
     Up {
         #[command(flatten)]
         folder: Folder,
-        /// The loopback network: its first three numbers
+        /// The network, by its first three numbers: a loopback network, or a private one whose addresses .1, .2, .10, .20 and
+        /// .30 this machine has
         #[arg(long, default_value_t)]
         net: Net,
         /// National set of values for the security servers' settings: ee, fi, is or fo

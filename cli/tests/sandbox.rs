@@ -15,6 +15,11 @@ use std::path::Path;
 use std::process::Output;
 
 use instance::{Instance, is_built, kiirtee};
+use protocol_pki::certificate::Certificate;
+use protocol_pki::csr;
+use protocol_pki::digest::DigestAlgorithm;
+use protocol_pki::key::{KeySpec, SoftwareKey};
+use protocol_pki::name::DistinguishedName;
 use serde_json::Value;
 
 fn sandbox(arguments: &[&str], dir: &Path) -> Output {
@@ -141,6 +146,76 @@ fn a_further_server_joins_once() {
         errors(&again)
     );
     assert_eq!(std::fs::read(out.join("sign.p12")).unwrap(), before);
+}
+
+/// Writes a signing request for a new key; gives the key.
+fn request(file: &Path, common_name: &str, pem: bool) -> SoftwareKey {
+    let key = SoftwareKey::generate(KeySpec::P256).unwrap();
+    let subject = DistinguishedName::build(&[("C", "FI"), ("O", "Newcomers"), ("CN", common_name)]).unwrap();
+    let der = csr::build(&subject, &[], &key.signer(DigestAlgorithm::Sha256)).unwrap();
+    let text = || protocol_pki::pem::encode("CERTIFICATE REQUEST", &der).into_bytes();
+    std::fs::write(file, if pem { text() } else { der.clone() }).unwrap();
+    key
+}
+
+#[test]
+fn a_server_with_keys_of_its_own_joins() {
+    if !is_built() {
+        return;
+    }
+    let instance = Instance::up(94);
+    let out = instance.dir().join("own");
+    let file = |name: &str| instance.dir().join(name).display().to_string();
+    let sign = request(Path::new(&file("sign.csr")), "4004", true);
+    let auth = request(Path::new(&file("auth.csr")), "own", false);
+    std::fs::write(file("broken.csr"), "no request").unwrap();
+    let join = |sign: &str, auth: &str| {
+        let mut command = kiirtee();
+        command.args(["sandbox", "join", "--server-id", "SANDBOX/ORG/4004/own"]);
+        command.args(["--address", "127.0.94.40", "--sign-request", &file(sign)]);
+        command
+            .args(["--auth-request", &file(auth), "--dir"])
+            .arg(instance.dir());
+        command.arg("--out").arg(&out).output().unwrap()
+    };
+    for (auth, why) in [
+        ("sign.csr", "are of one key"),
+        ("broken.csr", "expected a signing request"),
+    ] {
+        let refused = join("sign.csr", auth);
+        assert_eq!(refused.status.code(), Some(2));
+        assert!(errors(&refused).contains(why), "{}", errors(&refused));
+        assert!(!out.exists());
+    }
+    let joined = join("sign.csr", "auth.csr");
+    assert_eq!(joined.status.code(), Some(0), "{}", errors(&joined));
+
+    let told: Value = serde_json::from_slice(&std::fs::read(out.join("join.json")).unwrap()).unwrap();
+    assert!(told.get("password").is_none());
+    assert!(out.join("anchor.xml").exists() && !out.join("sign.p12").exists());
+    let certificate = |place: &str| {
+        let file = told[place].as_str().unwrap();
+        Certificate::from_der_or_pem(&std::fs::read(file).unwrap()).unwrap()
+    };
+    let (signing, authenticating) = (certificate("sign_certificate"), certificate("auth_certificate"));
+    assert!(signing.may_sign_messages() && authenticating.may_authenticate());
+    assert_eq!(signing.spki_der(), sign.spki_der());
+    assert_eq!(authenticating.spki_der(), auth.spki_der());
+}
+
+#[test]
+fn addresses_that_no_interface_has_are_told() {
+    if !is_built() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let up = sandbox(&["up", "--net", "10.254.253"], folder.path());
+    assert_eq!(up.status.code(), Some(2));
+    let told = errors(&up);
+    assert!(
+        told.contains("expected an interface of this machine with the addresses of --net 10.254.253"),
+        "{told}"
+    );
 }
 
 fn openssl_pkcs12(file: &Path) -> Option<String> {

@@ -13,7 +13,7 @@ use crate::failure::{Failure, OrUnusable};
 pub struct Description {
     /// Identifier of the instance.
     pub instance: String,
-    /// The loopback network: its first three numbers.
+    /// The network: its first three numbers.
     pub net: Net,
     /// The security server of the service client.
     pub consumer: SecurityServer,

@@ -40,7 +40,8 @@ pub mod port {
     pub const SERVICE: u16 = 8000;
 }
 
-/// A loopback network of 256 addresses, written as its first three numbers: `127.0.42`.
+/// A network of 256 addresses that are this machine's, written as its first three numbers: of loopback (`127.0.42`), whose
+/// addresses every machine has, or of a private network (RFC 1918: `10.77.0`), whose addresses an interface has to have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Net([u8; 3]);
@@ -49,6 +50,13 @@ impl Net {
     /// The network `127.b.c`.
     pub const fn loopback(b: u8, c: u8) -> Self {
         Self([127, b, c])
+    }
+
+    /// Whether its addresses are nobody else's: a certification authority that vouches for anybody is not for the Internet.
+    const fn is_ours(self) -> bool {
+        let [a, b, c] = self.0;
+        let network = Ipv4Addr::new(a, b, c, 0);
+        network.is_loopback() || network.is_private()
     }
 
     /// The address with this last number.
@@ -85,8 +93,11 @@ impl FromStr for Net {
     fn from_str(text: &str) -> Result<Self, String> {
         let numbers: Result<Vec<u8>, _> = text.split('.').map(str::parse).collect();
         match numbers.as_deref() {
-            Ok(&[127, b, c]) => Ok(Self([127, b, c])),
-            _ => Err("expected the first three numbers of a loopback network, such as 127.0.42".into()),
+            Ok(&[a, b, c]) if Self([a, b, c]).is_ours() => Ok(Self([a, b, c])),
+            _ => Err(
+                "expected the first three numbers of a loopback or private network, such as 127.0.42 or 10.77.0"
+                    .into(),
+            ),
         }
     }
 }
@@ -272,12 +283,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_net_is_three_numbers_of_loopback() {
-        assert_eq!(
-            "127.0.43".parse::<Net>().unwrap().host(7).to_string(),
-            "127.0.43.7"
-        );
-        for wrong in ["10.0.0", "127.0", "127.0.0.1", "127.0.300", ""] {
+    fn a_net_is_three_numbers_of_loopback_or_of_a_private_network() {
+        for right in ["127.0.43", "10.77.0", "172.31.255", "192.168.1"] {
+            let host = right.parse::<Net>().unwrap().host(7).to_string();
+            assert_eq!(host, format!("{right}.7"));
+        }
+        for wrong in [
+            "8.8.8",
+            "172.32.0",
+            "0.0.0",
+            "127.0",
+            "127.0.0.1",
+            "127.0.300",
+            "10.0.-1",
+            "",
+        ] {
             assert!(wrong.parse::<Net>().is_err(), "{wrong}");
         }
     }

@@ -1,6 +1,7 @@
 //! Bringing a sandbox up, in the order in which things need each other.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ const PROGRAMS: [&str; 6] = [
 /// What a new sandbox is to be like.
 #[derive(Debug, Clone, Copy)]
 pub struct Shape {
-    /// Its loopback network.
+    /// Its network.
     pub net: Net,
     /// National set of values for the security servers' settings.
     pub preset: Option<Preset>,
@@ -139,13 +140,22 @@ fn refuse_if_other(folders: &Folders, preset: Option<Preset>) -> Result<(), Fail
 /// Every address of the sandbox has to be free, or some of its servers would be somebody else's.
 fn refuse_if_taken(net: Net, servers: &[&Server]) -> Result<(), Failure> {
     for address in addresses(net, servers) {
-        TcpListener::bind(address).or_unusable(|| {
-            format!(
-                "listen at {address}; expected a free loopback network, choose another with --net 127.0.N"
-            )
-        })?;
+        if let Err(why) = TcpListener::bind(address) {
+            let expected = expected(why.kind(), net);
+            return Err(why).or_unusable(|| format!("listen at {address}; {expected}"));
+        }
     }
     Ok(())
+}
+
+/// What would have done, where an address could not be listened at.
+fn expected(why: ErrorKind, net: Net) -> String {
+    if why == ErrorKind::AddrNotAvailable {
+        return format!(
+            "expected an interface of this machine with the addresses of --net {net}: .1, .2, .10, .20 (.21, .22) and .30"
+        );
+    }
+    "expected a free network, choose another with --net, such as 127.0.N".into()
 }
 
 /// Whether every address of the sandbox is free.
