@@ -1,11 +1,18 @@
 # What people type. The work itself is in .ci/, so that a machine and a person run the same steps.
-.PHONY: help build demo test quick fuzz bench fmt docs clean
+.PHONY: help build release install demo test quick fuzz bench fmt docs clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
 build: ## install what is missing and compile everything
 	@.ci/prepare && .ci/steps build
+
+# Programs are built as the user who builds, so `make release` first where `install` runs as root.
+release: ## compile what `install` installs, optimised
+	@. .ci/environment && cargo build --release --locked -p cli -p proxy -p signer -p confclient
+
+install: ## install on this host, or below a folder (docs/installation.md): make install DESTDIR=/
+	@. .ci/environment && systemd/install.sh --binaries "$(or $(BINARIES),$$CARGO_TARGET_DIR/release)" "$(or $(DESTDIR),/)"
 
 demo: ## start a complete instance on loopback, exchange messages, verify the evidence, stop
 	@.ci/prepare && .ci/steps build demo
