@@ -24,7 +24,7 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
     let with = |base: &[&'static str], more: &[&'static str]| [base, more].concat();
     let (imports, tests): (Vec<&'static str>, &'static [&'static str]) = match name {
         "protocol-message" | "protocol-pki" | "proxy-http-codec" | "proxy-tls-cbc" | "reply" | "settings"
-        | "tidy" => (vec![], &[]),
+        | "tidy" | "image-mkimage" | "image-initrd" => (vec![], &[]),
         "protocol-signature" => (vec!["protocol-pki"], &[]),
         "protocol-globalconf" => (WORDS.to_vec(), &[]),
         "signer-client" => (vec!["protocol-pki", "reply"], &[]),

@@ -1,0 +1,132 @@
+//! Copies what the manifest names from the packages into the root.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use super::manifest::Entry;
+use super::packages::{Packages, resolve};
+use crate::failure::{At, Failure};
+
+/// Most links that are followed from one name to a file.
+const MAX_LINKS: usize = 8;
+
+/// A root that grows.
+#[derive(Debug)]
+pub struct Root<'a> {
+    tree: &'a Path,
+    packages: &'a Packages,
+}
+
+impl<'a> Root<'a> {
+    /// The root at `tree`, filled from these packages.
+    #[must_use]
+    pub const fn new(tree: &'a Path, packages: &'a Packages) -> Self {
+        Self { tree, packages }
+    }
+
+    /// Where a path of the root is now.
+    #[must_use]
+    pub fn place(&self, path: &Path) -> PathBuf {
+        self.tree.join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// Does what the manifest says, but for libraries.
+    ///
+    /// # Errors
+    /// When a pattern finds nothing, or something cannot be copied.
+    pub fn keep(&self, entries: &[Entry]) -> Result<(), Failure> {
+        for entry in entries {
+            match entry {
+                Entry::Folder(path) => fs::create_dir_all(self.place(path)).at(path)?,
+                Entry::Link { path, target } => self.link(path, target)?,
+                Entry::Keep(_) | Entry::Dlopen(_) => {}
+            }
+        }
+        let mut missing = Vec::new();
+        for pattern in entries.iter().filter_map(|entry| match entry {
+            Entry::Keep(pattern) => Some(pattern),
+            _ => None,
+        }) {
+            let found = self.packages.find(pattern)?;
+            if found.is_empty() {
+                missing.push(format!("{pattern}: no package has it"));
+            }
+            for path in found.keys() {
+                self.take(path)?;
+            }
+        }
+        if missing.is_empty() { Ok(()) } else { Err(Failure::Root(missing)) }
+    }
+
+    /// Copies a file of the packages, and what it points at if it is a link. Whether there is such a file.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn take(&self, path: &Path) -> Result<bool, Failure> {
+        let mut path = path.to_owned();
+        for _ in 0..MAX_LINKS {
+            let Some(source) = self.packages.file(&path) else {
+                return Ok(false);
+            };
+            let metadata = source.symlink_metadata().at(&source)?;
+            if metadata.is_dir() {
+                fs::create_dir_all(self.place(&path)).at(&path)?;
+                return Ok(true);
+            }
+            if !metadata.is_symlink() {
+                self.copy(&source, &path)?;
+                return Ok(true);
+            }
+            let target = source.read_link().at(&source)?;
+            self.link(&path, &target)?;
+            path = resolve(&path, &target);
+        }
+        Err(Failure::unusable(path.display(), "links point at links without end"))
+    }
+
+    fn copy(&self, source: &Path, path: &Path) -> Result<(), Failure> {
+        let place = self.place(path);
+        make_parent(&place)?;
+        fs::copy(source, &place).at(source)?;
+        // No file of the root has more rights than these: none runs as another user, none is written.
+        let executable = source.metadata().at(source)?.permissions().mode() & 0o111 != 0;
+        let mode = if executable { 0o755 } else { 0o644 };
+        fs::set_permissions(&place, fs::Permissions::from_mode(mode)).at(&place)
+    }
+
+    fn link(&self, path: &Path, target: &Path) -> Result<(), Failure> {
+        let place = self.place(path);
+        make_parent(&place)?;
+        if place.symlink_metadata().is_ok() {
+            return Ok(());
+        }
+        symlink(target, &place).at(&place)
+    }
+
+    /// Removes links below a folder that point at nothing: of what is wanted, only what is kept is wanted.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn drop_dangling(&self, folder: &Path) -> Result<(), Failure> {
+        let place = self.place(folder);
+        for entry in walkdir::WalkDir::new(&place).into_iter().flatten() {
+            let inside = Path::new("/").join(entry.path().strip_prefix(self.tree).unwrap_or(entry.path()));
+            if !entry.path_is_symlink() {
+                continue;
+            }
+            let target = entry.path().read_link().at(entry.path())?;
+            if self.place(&resolve(&inside, &target)).symlink_metadata().is_err() {
+                fs::remove_file(entry.path()).at(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn make_parent(place: &Path) -> Result<(), Failure> {
+    match place.parent() {
+        Some(parent) => fs::create_dir_all(parent).at(parent),
+        None => Ok(()),
+    }
+}
