@@ -9,7 +9,7 @@
 set -euo pipefail
 
 HERE="$(cd "$(dirname "$0")" && pwd)"
-PROGRAMS="kiirtee kiirtee-proxy kiirtee-signer kiirtee-confclient"
+PROGRAMS="kiirtee-proxy kiirtee-signer kiirtee-confclient"
 # Units that get hardening.conf.
 HARDENED="kiirtee-proxy kiirtee-signer kiirtee-confclient"
 
@@ -51,8 +51,10 @@ put_all() {
 
 install_programs() {
     local name
-    # A build for the appliance has a program more.
-    for name in $PROGRAMS ${APPLIANCE:+kiirtee-appliance}; do
+    # The appliance has no shell to type the operator's command at, and a program of its own.
+    local more=kiirtee
+    [ -z "$APPLIANCE" ] || more=kiirtee-appliance
+    for name in $PROGRAMS $more; do
         [ -x "$BINARIES/$name" ] || fail "$BINARIES/$name is missing: cargo build --release first"
         put "$BINARIES/$name" "/usr/bin/$name" 0755
     done
@@ -122,6 +124,7 @@ install_appliance() {
     done
     [ ! -d "$HERE/appliance/network" ] || put_all appliance/network /usr/lib/systemd/network
     [ ! -d "$HERE/appliance/udev" ] || put_all appliance/udev /usr/lib/udev/rules.d
+    put_all appliance/etc /etc
     put "$HERE/appliance/fstab" /etc/fstab
     put "$HERE/appliance/crypttab" /etc/crypttab
     while read -r unit; do
