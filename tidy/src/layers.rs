@@ -80,6 +80,7 @@ fn allowed(name: &str) -> Option<(Vec<&'static str>, &'static [&'static str])> {
             with(PROTOCOL, &["settings", "signer-client", "storage"]),
             &["trust"],
         ),
+        "image-test" => (vec!["protocol-pki"], &[]),
         "loadtest" => (vec!["protocol-message", "proxy-http-codec"], &[]),
         "bench" => (
             with(

@@ -1,0 +1,232 @@
+//! The appliance as others see it: what it is told on the configuration medium, and what it answers.
+
+use std::path::Path;
+
+use protocol_pki::csr::CertificateRequest;
+use protocol_pki::pem;
+use serde_json::{Value, json};
+
+use crate::failure::{Failure, OrUnusable};
+use crate::http;
+use crate::room::{APPLIANCE, TIME_SERVER};
+use crate::sandbox::Sandbox;
+
+/// Port for information systems.
+pub const CLIENT: u16 = 8080;
+/// Port of the diagnostics.
+pub const DIAGNOSTICS: u16 = 5567;
+/// Every TCP port at which a provisioned appliance answers: information systems (HTTP, HTTPS), other security servers,
+/// OCSP responses, metrics and health, diagnostics.
+pub const PORTS: [u16; 6] = [CLIENT, 8443, 5500, 5577, 5566, DIAGNOSTICS];
+/// The PIN of its token: what is tried here has no secrets.
+const PIN: &str = "Appliance-PIN-1234";
+
+/// Who an appliance is in the instance.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Code of the member that owns it.
+    pub member: String,
+}
+
+/// The signing requests of an appliance, PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Requests {
+    /// For the signing key.
+    pub sign: String,
+    /// For the authentication key.
+    pub auth: String,
+}
+
+impl Identity {
+    const SERVER: &'static str = "appliance";
+
+    /// The security server: `SANDBOX/ORG/3003/appliance`.
+    pub fn server_id(&self) -> String {
+        format!("SANDBOX/ORG/{}/{}", self.member, Self::SERVER)
+    }
+
+    /// Its subsystem: `SANDBOX/ORG/3003/client`.
+    pub fn subsystem(&self) -> String {
+        format!("SANDBOX/ORG/{}/client", self.member)
+    }
+
+    /// Writes what a configuration medium has for this appliance into a folder.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write_configuration(&self, folder: &Path, sandbox: &Sandbox) -> Result<(), Failure> {
+        let write = |name: &str, content: &[u8]| {
+            let path = folder.join(name);
+            std::fs::create_dir_all(folder)
+                .and_then(|()| std::fs::write(&path, content))
+                .or_unusable(|| format!("write {}", path.display()))
+        };
+        let toml = |value: &Value| toml::to_string_pretty(value).or_unusable(|| "write TOML".into());
+        let anchor = sandbox.anchor()?;
+        let anchor = std::fs::read(anchor).or_unusable(|| format!("read {}", anchor.display()))?;
+        write("appliance.toml", toml(&self.settings())?.as_bytes())?;
+        write(
+            "server.toml",
+            toml(&self.server_configuration(sandbox)?)?.as_bytes(),
+        )?;
+        write("anchor.xml", &anchor)?;
+        write("pin", PIN.as_bytes())
+    }
+
+    fn settings(&self) -> Value {
+        json!({
+            "network": {"interface": "e*", "addresses": [format!("{APPLIANCE}/24")]},
+            "time": {"servers": [TIME_SERVER.to_string()]},
+            "server": {
+                "signing-subject": ["C=SANDBOX", "O=ORG", format!("CN={}", self.member)],
+                "authentication-subject": [
+                    "C=SANDBOX", format!("O=Member {}", self.member), format!("CN={}", Self::SERVER),
+                ],
+            },
+            "admin": {"listen": APPLIANCE.to_string()},
+            "health": {"client": self.subsystem(), "interval": 10},
+            // What the sandbox's own servers have: changes are seen soon, evidence is complete soon.
+            "settings": {
+                "proxy": {"kiirtee": {"timestamp-interval-override": 2}},
+                "confclient": {
+                    "kiirtee": {"retry-delay": 1, "ocsp-poll-interval": 1},
+                    "configuration-client": {"update-interval": 2},
+                    "signer": {"ocsp-retry-delay": 1},
+                },
+            },
+        })
+    }
+
+    fn server_configuration(&self, sandbox: &Sandbox) -> Result<Value, Failure> {
+        let clients = [sandbox.get("/consumer/subsystem")?.to_owned(), self.subsystem()];
+        let subjects: Vec<String> = clients.iter().map(|client| format!("client:{client}")).collect();
+        let url = format!("{}/rest", sandbox.get("/information_system")?);
+        let service = json!({"code": "echo", "url": url, "timeout": 60, "ssl_authentication": false});
+        Ok(json!({
+            "server": self.server_id(),
+            "time_stamping_service": [{"name": "Sandbox TSA", "url": sandbox.get("/trust/tsa")?}],
+            "client": [
+                {"id": format!("SANDBOX/ORG/{}", self.member), "authentication": "NOSSL"},
+                {
+                    "id": self.subsystem(), "authentication": "NOSSL",
+                    "service_description": [{"type": "REST", "url": url, "service": [service]}],
+                    "endpoint": [{"service": "echo", "subjects": subjects}],
+                },
+            ],
+        }))
+    }
+
+    /// A request through the appliance to a service of the sandbox's provider.
+    ///
+    /// # Errors
+    /// What is answered instead.
+    pub fn call(&self, sandbox: &Sandbox, id: &str) -> Result<Vec<u8>, String> {
+        let provider = sandbox
+            .get("/provider/subsystem")
+            .map_err(|why| why.to_string())?;
+        let url = format!("http://{APPLIANCE}:{CLIENT}/r1/{provider}/echo/from-the-appliance");
+        http::get(&url, &[("X-Road-Client", &self.subsystem()), ("X-Road-Id", id)])?.good()
+    }
+
+    /// The evidence of a request that the appliance sent or got: an ASiC container.
+    ///
+    /// # Errors
+    /// What is answered instead.
+    pub fn evidence(&self, id: &str) -> Result<Vec<u8>, String> {
+        let member = &self.member;
+        let client =
+            format!("xRoadInstance=SANDBOX&memberClass=ORG&memberCode={member}&subsystemCode=client");
+        let which = format!("queryId={id}&requestOnly&unique&force");
+        http::get(&format!("http://{APPLIANCE}:{CLIENT}/asic?{client}&{which}"), &[])?.good()
+    }
+}
+
+/// What the appliance says of itself.
+///
+/// # Errors
+/// When it does not answer with JSON.
+pub fn status() -> Result<Value, String> {
+    let body = http::get(&diagnostics("status"), &[])?.good()?;
+    serde_json::from_slice(&body).map_err(|why| format!("/status: {why}"))
+}
+
+/// A text or number of what the appliance says of itself, at the first of these places where there is one.
+///
+/// # Errors
+/// When it does not answer, or has none of them.
+pub fn status_at(place: &str) -> Result<Value, String> {
+    let status = status()?;
+    let value = status.pointer(place).filter(|value| !value.is_null());
+    value
+        .cloned()
+        .ok_or_else(|| format!("/status has no {place}: {status}"))
+}
+
+/// The signing requests of the appliance.
+///
+/// # Errors
+/// When it does not have both yet.
+pub fn requests() -> Result<Requests, String> {
+    let body = http::get(&diagnostics("requests"), &[])?.good()?;
+    let text = String::from_utf8_lossy(&body);
+    // As JSON has line ends in a text.
+    requests_in(&text.replace("\\n", "\n"))
+}
+
+/// Both requests in a text: that of the authentication key is the one for the server's name.
+fn requests_in(text: &str) -> Result<Requests, String> {
+    let (mut sign, mut auth) = (None, None);
+    for der in pem::blocks("CERTIFICATE REQUEST", text) {
+        let request = CertificateRequest::from_der(&der).map_err(|why| why.to_string())?;
+        let subject = request.subject().to_string();
+        let is_auth = subject.contains(&format!("CN={}", Identity::SERVER));
+        let place = if is_auth { &mut auth } else { &mut sign };
+        *place = Some(pem::encode("CERTIFICATE REQUEST", &der));
+    }
+    match (sign, auth) {
+        (Some(sign), Some(auth)) => Ok(Requests { sign, auth }),
+        (sign, auth) => Err(format!(
+            "signing request for the signing key: {}, for the authentication key: {}",
+            sign.is_some(),
+            auth.is_some()
+        )),
+    }
+}
+
+fn diagnostics(what: &str) -> String {
+    format!("http://{APPLIANCE}:{DIAGNOSTICS}/{what}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol_pki::csr;
+    use protocol_pki::digest::DigestAlgorithm;
+    use protocol_pki::key::{KeySpec, SoftwareKey};
+    use protocol_pki::name::DistinguishedName;
+
+    fn request(name: &str) -> String {
+        let key = SoftwareKey::generate(KeySpec::P256).unwrap();
+        let subject = DistinguishedName::build(&[("C", "SANDBOX"), ("CN", name)]).unwrap();
+        let der = csr::build(&subject, &[], &key.signer(DigestAlgorithm::Sha256)).unwrap();
+        pem::encode("CERTIFICATE REQUEST", &der)
+    }
+
+    #[test]
+    fn requests_are_told_apart_by_their_names() {
+        let (sign, auth) = (request("3003"), request("appliance"));
+        let found = requests_in(&format!("{auth}{sign}")).unwrap();
+        assert_eq!(
+            found,
+            Requests {
+                sign: sign.clone(),
+                auth
+            }
+        );
+        assert!(
+            requests_in(&sign)
+                .unwrap_err()
+                .contains("authentication key: false")
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! `factory-reset`: a reset machine knows nothing any more.
+
+use crate::appliance;
+use crate::failure::{Failure, OrUnusable, expect};
+use crate::medium::{self, Medium};
+use crate::state::Firmware;
+use crate::story::Story;
+use crate::world::{Provisioned, World};
+
+/// A medium that names another appliance does nothing. One that names this one: keys, configuration and evidence are
+/// gone, and the machine can be provisioned as if it were new.
+///
+/// # Errors
+/// What does not go as it should.
+pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
+    let provisioned = world.provisioned(story, Firmware::None, "factory-reset")?;
+    let wrong = reset_medium(world, "not-this-one")?;
+    let mut machine = world.boot(story, &provisioned.state, &[&wrong])?;
+    let sent = world.exchange(story, &mut machine, &provisioned.identity)?;
+    story.tell("a medium for another appliance changes nothing");
+    let id = machine.until("waiting for the appliance's id", || appliance::status_at("/id"))?;
+    let id = id.as_str().unwrap_or_default().to_owned();
+    story.tell(format!("the appliance's id is {id}"));
+    machine.cut_power();
+
+    let medium = reset_medium(world, &id)?;
+    let mut machine = world.boot(story, &provisioned.state, &[&medium])?;
+    machine.until_console_shows(&["factory reset"])?;
+    story.tell("the appliance says that it is reset");
+    machine.cut_power();
+    provision_again(world, story, &provisioned, &sent)
+}
+
+/// The machine takes another identity, as a new one would.
+fn provision_again(
+    world: &mut World,
+    story: &mut Story,
+    provisioned: &Provisioned,
+    sent: &str,
+) -> Result<(), Failure> {
+    let again = world.provision(story, provisioned.state.clone())?;
+    let mut machine = world.boot(story, &again.state, &[])?;
+    world.exchange(story, &mut machine, &again.identity)?;
+    let old = provisioned.identity.evidence(sent);
+    expect(old.is_err(), || "the evidence of before is still there".into())
+}
+
+/// A medium that orders the reset of the appliance with this id.
+fn reset_medium(world: &World, id: &str) -> Result<Medium, Failure> {
+    let content = world.new_folder("reset")?;
+    std::fs::write(content.join("factory-reset"), format!("{id}\n"))
+        .or_unusable(|| "write factory-reset".into())?;
+    Medium::make(&world.folder.join("reset.img"), medium::CONFIGURATION, &content)
+}

@@ -1,0 +1,99 @@
+//! `secure-boot`: the firmware boots what is signed with our keys, and nothing else.
+
+use std::path::Path;
+
+use crate::appliance;
+use crate::failure::{Failure, OrUnusable, expect};
+use crate::image;
+use crate::state::{Firmware, State};
+use crate::story::Story;
+use crate::tool;
+use crate::world::World;
+
+/// Bytes of a sector.
+const SECTOR: u64 = 512;
+/// What firmware and boot loader say of an image that they refuse.
+const REFUSED: &[&str] = &[
+    "Access denied",
+    "Access Denied",
+    "Security Violation",
+    "Security violation",
+];
+
+/// Keys are enrolled from the disk by the boot loader, in a machine that has none; the image boots and exchanges. Its
+/// signature is taken off: it is refused.
+///
+/// # Errors
+/// What does not go as it should.
+pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
+    let state = world.blank("secure-boot", Firmware::SecureBoot)?;
+    let partition = Partition::of(&state)?;
+    partition.enrol_keys(world)?;
+    story.tell("keys PK, KEK and db are on the EFI system partition, to be enrolled by the boot loader");
+    let provisioned = world.provision(story, state)?;
+    let mut machine = world.boot(story, &provisioned.state, &[])?;
+    let secure = machine.until("waiting for the state of Secure Boot", || {
+        appliance::status_at("/secure-boot")
+    })?;
+    expect(secure == true, || {
+        format!("the machine says that Secure Boot is {secure}")
+    })?;
+    story.tell("Secure Boot is on");
+    machine.cut_power();
+
+    partition.take_signature_off(world)?;
+    story.tell("the signature of the unified kernel image is taken off");
+    let mut machine = world.boot_once(story, &provisioned.state, &[])?;
+    let said = machine.until_console_shows(REFUSED)?;
+    story.tell(format!("refused: {said}"));
+    expect(appliance::status().is_err(), || {
+        "a machine with an unsigned image answers".into()
+    })
+}
+
+/// The EFI system partition of a disk, as the mtools name it.
+struct Partition {
+    name: String,
+}
+
+impl Partition {
+    fn of(state: &State) -> Result<Self, Failure> {
+        let disk = state.disk();
+        let start = image::partition(&disk, "esp")?.start * SECTOR;
+        Ok(Self {
+            name: format!("{}@@{start}", disk.display()),
+        })
+    }
+
+    /// Puts the keys where systemd-boot enrols them from (sd-boot: `/loader/keys/auto`).
+    fn enrol_keys(&self, world: &World) -> Result<(), Failure> {
+        for folder in ["::/loader", "::/loader/keys", "::/loader/keys/auto"] {
+            // The image may have made them already.
+            let _ = tool::run("mmd", &["-i", &self.name, folder]);
+        }
+        for name in ["PK", "KEK", "db"] {
+            let key = world.image.file(&format!("keys/{name}.auth"));
+            self.put(&key, &format!("::/loader/keys/auto/{name}.auth"))?;
+        }
+        let settings = world.folder.join("loader.conf");
+        std::fs::write(&settings, "timeout 0\nsecure-boot-enroll force\n")
+            .or_unusable(|| format!("write {}", settings.display()))?;
+        self.put(&settings, "::/loader/loader.conf")
+    }
+
+    fn take_signature_off(&self, world: &World) -> Result<(), Failure> {
+        let unsigned = world.folder.join("unsigned.efi");
+        image::copy(&world.image.unified_kernel(), &unsigned)?;
+        tool::run("sbattach", &["--remove".as_ref(), unsigned.as_os_str()])?;
+        let listed = tool::run("mdir", &["-b", "-i", &self.name, "::/EFI/Linux"])?;
+        let name = listed.lines().find(|name| name.ends_with(".efi"));
+        let name = name.ok_or_else(|| Failure::wrong(format!("no unified kernel image: {listed}")))?;
+        self.put(&unsigned, name)
+    }
+
+    fn put(&self, from: &Path, to: &str) -> Result<(), Failure> {
+        let arguments = ["-o", "-i", &self.name].map(AsRef::as_ref);
+        let arguments = [&arguments[..], &[from.as_os_str(), to.as_ref()]].concat();
+        tool::run("mcopy", &arguments).map(drop)
+    }
+}

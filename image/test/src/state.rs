@@ -1,0 +1,109 @@
+//! What a machine keeps while it is off: its disk, its TPM, the variables of its firmware.
+
+use std::path::{Path, PathBuf};
+
+use crate::failure::{Failure, OrUnusable};
+use crate::image::{self, Image};
+
+/// Where Debian has the firmware (package ovmf).
+const OVMF: &str = "/usr/share/OVMF";
+
+/// How a machine boots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Firmware {
+    /// QEMU loads the kernel itself: fast, but nothing measures it.
+    None,
+    /// UEFI, without Secure Boot.
+    Uefi,
+    /// UEFI, whose variables only the firmware may write, and which enforces Secure Boot once keys are enrolled.
+    SecureBoot,
+}
+
+impl Firmware {
+    /// The code of the firmware.
+    pub fn code(self) -> Option<PathBuf> {
+        let name = match self {
+            Self::None => return None,
+            Self::Uefi => "OVMF_CODE_4M.fd",
+            Self::SecureBoot => "OVMF_CODE_4M.secboot.fd",
+        };
+        Some(Path::new(OVMF).join(name))
+    }
+
+    /// A short name for folders and identifiers.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::None => "direct",
+            Self::Uefi => "uefi",
+            Self::SecureBoot => "secure",
+        }
+    }
+}
+
+/// What a machine keeps, in a folder.
+#[derive(Debug, Clone)]
+pub struct State {
+    folder: PathBuf,
+    /// How it boots: what the TPM holds is bound to it.
+    pub firmware: Firmware,
+}
+
+impl State {
+    /// A machine as it is delivered: the image on its disk, nothing else.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn blank(folder: &Path, image: &Image, firmware: Firmware) -> Result<Self, Failure> {
+        std::fs::create_dir_all(folder).or_unusable(|| format!("make {}", folder.display()))?;
+        let state = Self {
+            folder: folder.to_path_buf(),
+            firmware,
+        };
+        image.write_disk(&state.disk())?;
+        if firmware.code().is_some() {
+            image::copy(&Path::new(OVMF).join("OVMF_VARS_4M.fd"), &state.variables())?;
+        }
+        Ok(state)
+    }
+
+    /// The same state in another folder. The machine must be off.
+    ///
+    /// # Errors
+    /// When it cannot be copied.
+    pub fn copy_to(&self, folder: &Path) -> Result<Self, Failure> {
+        let copy = Self {
+            folder: folder.to_path_buf(),
+            firmware: self.firmware,
+        };
+        std::fs::create_dir_all(copy.tpm()).or_unusable(|| format!("make {}", folder.display()))?;
+        image::copy(&self.disk(), &copy.disk())?;
+        if self.variables().exists() {
+            image::copy(&self.variables(), &copy.variables())?;
+        }
+        let files = std::fs::read_dir(self.tpm()).or_unusable(|| "read the TPM's state".into())?;
+        for file in files.flatten().filter(|file| file.path().is_file()) {
+            image::copy(&file.path(), &copy.tpm().join(file.file_name()))?;
+        }
+        Ok(copy)
+    }
+
+    /// The disk.
+    pub fn disk(&self) -> PathBuf {
+        self.folder.join("disk.raw")
+    }
+
+    /// The folder of the TPM.
+    pub fn tpm(&self) -> PathBuf {
+        self.folder.join("tpm")
+    }
+
+    /// The variables of the firmware.
+    pub fn variables(&self) -> PathBuf {
+        self.folder.join("variables.fd")
+    }
+
+    /// The folder of everything.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
