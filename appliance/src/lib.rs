@@ -2,12 +2,19 @@
 //! own and a unit of its own in `systemd/appliance/`, with no more rights than its work needs:
 //!
 //! - `provision`: what the configuration medium says becomes the settings of the appliance (as root, before the network)
+//! - `configure`: the server configuration becomes that of the proxy (as the proxy's user)
 //! - `enrol`: keys, signing requests and certificates, through the signer's socket
+//! - `reset`: the factory reset, once provisioning found that it was asked for
 //!
 //! Every path of the appliance is in [`paths`]; `--root` puts all of them below another folder, so that each subcommand is
 //! tried without an appliance.
 
+pub mod configure;
+pub mod disk;
+pub mod document;
 pub mod enrol;
+pub mod identity;
 pub mod log;
 pub mod paths;
 pub mod provision;
+pub mod reset;

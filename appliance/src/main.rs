@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use appliance::{enrol, log, provision};
+use appliance::{configure, enrol, log, provision, reset};
 use clap::{Parser, Subcommand};
 
 /// What runs in the appliance beside the three processes of a security server.
@@ -18,8 +18,12 @@ struct Arguments {
 enum Command {
     /// Takes the configuration medium over into the settings of the appliance
     Provision(provision::Arguments),
+    /// Makes the server configuration say what was handed over
+    Configure(configure::Arguments),
     /// Makes keys and signing requests, imports certificates
     Enrol(enrol::Arguments),
+    /// Begins the factory reset that the configuration medium asked for
+    Reset(reset::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
 fn run(command: &Command) -> Result<(), Box<dyn Error>> {
     match command {
         Command::Provision(arguments) => Ok(provision::run(arguments)?),
+        Command::Configure(arguments) => Ok(configure::run(arguments)?),
         Command::Enrol(arguments) => Ok(enrol::run(arguments)?),
+        Command::Reset(arguments) => Ok(reset::run(arguments)?),
     }
 }

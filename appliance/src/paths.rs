@@ -12,14 +12,26 @@ pub struct Root {
     folder: PathBuf,
 }
 
+/// The folder of what lives until the next start.
+pub const SYSTEM_RUN: &str = "run";
+/// Ours in it.
+pub const RUN: &str = "run/kiirtee";
 /// The configuration medium, mounted.
 pub const MEDIUM: &str = "run/kiirtee/medium";
 /// What is provisioned; `/etc/kiirtee` is a symbolic link to it.
 pub const SETTINGS: &str = "var/lib/kiirtee/etc";
 /// What the last provisioning did, in JSON: [`crate::provision::Outcome`].
 pub const PROVISION_STATE: &str = "run/kiirtee/provision.json";
+/// Is there when a factory reset was asked for.
+pub const RESET_REQUEST: &str = "run/kiirtee/factory-reset";
 /// Signing requests, PEM, for everybody to read.
 pub const REQUESTS: &str = "run/kiirtee/requests";
+/// What enrolment keeps; its user's own.
+pub const ENROLMENT: &str = "var/lib/kiirtee/enrolment";
+/// The internal certificate, PEM.
+pub const INTERNAL_TLS: &str = "var/lib/kiirtee/enrolment/internal-tls.pem";
+/// The database of the server configuration; the proxy's own.
+pub const SERVER_DATABASE: &str = "var/lib/kiirtee/proxy/server.db";
 /// The signer's socket.
 pub const SIGNER_SOCKET: &str = "run/kiirtee/signer.sock";
 
@@ -29,6 +41,11 @@ impl Root {
         Self {
             folder: folder.into(),
         }
+    }
+
+    /// Whether this is the running system, and no trial.
+    pub fn is_system(&self) -> bool {
+        self.folder == Path::new("/")
     }
 
     /// `path`, which is relative to the root.

@@ -1,0 +1,77 @@
+//! `kiirtee-appliance configure`: the server configuration that was handed over becomes that of the proxy.
+//!
+//! It runs as the proxy's user, which owns the database: nobody with more rights opens a file that the proxy can write. A
+//! running proxy takes the change over within a second.
+
+use std::io;
+use std::path::PathBuf;
+
+use storage::server_configuration::{ConfigurationError, ServerConfiguration};
+
+use crate::disk;
+use crate::paths::{self, Root};
+use crate::provision::inputs;
+
+/// The most bytes of a server configuration.
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+
+/// Arguments of `kiirtee-appliance configure`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    root: Root,
+    /// The database of the server configuration; by default /var/lib/kiirtee/proxy/server.db
+    #[arg(long, value_name = "FILE")]
+    database: Option<PathBuf>,
+}
+
+/// Why the server configuration was not taken over; the former one is in force.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigureError {
+    /// A file that cannot be read.
+    #[error("{}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The configuration or its database.
+    #[error("{}", path.display())]
+    Configuration {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ConfigurationError,
+    },
+}
+
+/// Carries out `kiirtee-appliance configure`.
+///
+/// # Errors
+/// See [`ConfigureError`].
+pub fn run(arguments: &Arguments) -> Result<(), ConfigureError> {
+    let path = arguments.root.path(paths::SETTINGS).join(inputs::SERVER);
+    let unreadable = |source| ConfigureError::Unreadable {
+        path: path.clone(),
+        source,
+    };
+    let bytes = disk::read(&path, MAX_BYTES).map_err(unreadable)?;
+    let bytes = bytes.ok_or_else(|| unreadable(io::ErrorKind::NotFound.into()))?;
+    let text = String::from_utf8(bytes).map_err(|error| unreadable(io::Error::other(error)))?;
+    let database = arguments.database.clone();
+    let database = database.unwrap_or_else(|| arguments.root.path(paths::SERVER_DATABASE));
+    let failed = |path: &PathBuf| {
+        let path = path.clone();
+        |source| ConfigureError::Configuration { path, source }
+    };
+    let mut configuration = ServerConfiguration::open(&database).map_err(failed(&database))?;
+    let changes = configuration.apply_toml(&text).map_err(failed(&path))?;
+    tracing::info!(
+        added = changes.added.len(),
+        changed = changes.changed.len(),
+        removed = changes.removed.len(),
+        "the server configuration is applied"
+    );
+    Ok(())
+}

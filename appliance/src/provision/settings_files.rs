@@ -1,0 +1,125 @@
+//! The settings files of the three processes: defaults of the image, what only the appliance has, what the document says.
+
+use std::io;
+
+use settings::SettingsError;
+use settings::parameter::Process;
+use toml::{Table, Value};
+
+use crate::disk;
+use crate::document::Document;
+use crate::paths::Root;
+
+/// Settings of plain hosts and appliances, and those that only appliances have.
+const DEFAULTS: [&str; 2] = ["usr/lib/kiirtee/defaults", "usr/lib/kiirtee/defaults/appliance"];
+/// The most bytes of a file of them.
+const MAX_BYTES: usize = 1 << 20;
+
+/// Why settings files cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsFileError {
+    /// Defaults of the image that cannot be used.
+    #[error("defaults of {process}: {source}")]
+    Defaults {
+        /// Whose.
+        process: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// What the document says is refused.
+    #[error("[settings.{process}] {source}")]
+    Refused {
+        /// Whose.
+        process: &'static str,
+        /// What is wrong.
+        source: Box<SettingsError>,
+    },
+    /// Settings that no text says; a table of numbers and texts always has one.
+    #[error("settings of {process}: {source}")]
+    Unwritable {
+        /// Whose.
+        process: &'static str,
+        /// Why.
+        source: toml::ser::Error,
+    },
+}
+
+/// The settings file of each process, by its name.
+///
+/// # Errors
+/// [`SettingsFileError`] names process and setting.
+pub fn files(root: &Root, document: &Document) -> Result<[(&'static str, String); 3], SettingsFileError> {
+    let said = &document.settings;
+    let admin = Value::String(document.admin.proxy().to_string());
+    let own = Table::from_iter([("admin-listen".to_owned(), admin)]);
+    let admin = Table::from_iter([("kiirtee".to_owned(), Value::Table(own))]);
+    let of = |name, process, over: &[&Table]| file(root, (name, process), over);
+    Ok([
+        ("proxy.toml", of("proxy", Process::Proxy, &[&admin, &said.proxy])?),
+        ("signer.toml", of("signer", Process::Signer, &[&said.signer])?),
+        (
+            "confclient.toml",
+            of("confclient", Process::ConfigurationClient, &[&said.confclient])?,
+        ),
+    ])
+}
+
+fn file(
+    root: &Root,
+    (name, process): (&'static str, Process),
+    over: &[&Table],
+) -> Result<String, SettingsFileError> {
+    let mut table = Table::new();
+    for folder in DEFAULTS {
+        let defaults = defaults(root, folder, name);
+        let defaults = defaults.map_err(|source| SettingsFileError::Defaults {
+            process: name,
+            source,
+        })?;
+        put_over(&mut table, &defaults);
+    }
+    over.iter().for_each(|over| put_over(&mut table, over));
+    let text = toml::to_string(&table).map_err(|source| SettingsFileError::Unwritable {
+        process: name,
+        source,
+    })?;
+    let checked = settings::resolve(&text, process, None);
+    checked.map_err(|source| SettingsFileError::Refused {
+        process: name,
+        source: Box::new(source),
+    })?;
+    Ok(text)
+}
+
+fn defaults(root: &Root, folder: &str, name: &str) -> io::Result<Table> {
+    let path = root.path(folder).join(format!("{name}.toml"));
+    let bytes = disk::read(&path, MAX_BYTES)?.unwrap_or_default();
+    let text = String::from_utf8(bytes).map_err(io::Error::other)?;
+    toml::from_str(&text).map_err(io::Error::other)
+}
+
+/// Puts the keys of `over` into `table`; of a section that both have, key by key.
+fn put_over(table: &mut Table, over: &Table) {
+    for (key, value) in over {
+        match (table.get_mut(key), value) {
+            (Some(Value::Table(present)), Value::Table(over)) => put_over(present, over),
+            _ => {
+                table.insert(key.clone(), value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_goes_over_what_is_there_key_by_key() {
+        let mut table = toml::from_str("[a]\nx = 1\ny = 2\n[b]\nz = 3\n").unwrap();
+        let over = toml::from_str("[a]\ny = 5\n[c]\nw = [1]\n").unwrap();
+        put_over(&mut table, &over);
+        let expected: Table = toml::from_str("[a]\nx = 1\ny = 5\n[b]\nz = 3\n[c]\nw = [1]\n").unwrap();
+        assert_eq!(table, expected);
+    }
+}

@@ -1,0 +1,117 @@
+//! `kiirtee-appliance reset`: asks the firmware to remember that the configuration partition is to be made anew, and starts
+//! again. The evidence partition is never touched by a factory reset.
+//!
+//! The variable is that of systemd's factory reset. `systemd-repart` looks at it by itself in an initrd only, so the next start
+//! runs it with `--factory-reset=yes` when the variable is there (`kiirtee-factory-reset-now.service`), and removes it.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+
+use crate::paths::{self, Root};
+
+/// Where the firmware keeps variables.
+const VARIABLES: &str = "sys/firmware/efi/efivars";
+/// The variable and whose it is.
+const VARIABLE: &str = "FactoryReset-8cf2644b-4b0b-428f-9387-6d876050dc67";
+/// Kept without power, seen by the boot loader and by the running system (UEFI 2.10, 8.2).
+const ATTRIBUTES: u32 = 0x1 | 0x2 | 0x4;
+/// What systemd reads as yes.
+const VALUE: &str = "1\0";
+
+/// Arguments of `kiirtee-appliance reset`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    root: Root,
+    /// What tells the service manager
+    #[arg(long, value_name = "PROGRAM", default_value = "/usr/bin/systemctl")]
+    systemctl: PathBuf,
+}
+
+/// Why there is no reset.
+#[derive(Debug, thiserror::Error)]
+pub enum ResetError {
+    /// Nobody asked for it.
+    #[error("no factory reset was asked for: expected {}", .0.display())]
+    NotAsked(PathBuf),
+    /// The firmware does not keep the variable.
+    #[error("the firmware does not take {}: expected UEFI", path.display())]
+    Firmware {
+        /// The variable.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The service manager cannot be told.
+    #[error("{} does not start", program.display())]
+    Start {
+        /// `systemctl`.
+        program: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The service manager refuses.
+    #[error("the service manager does not start the machine again: {0}")]
+    Refused(ExitStatus),
+}
+
+/// Carries out `kiirtee-appliance reset`.
+///
+/// # Errors
+/// See [`ResetError`].
+pub fn run(arguments: &Arguments) -> Result<(), ResetError> {
+    let request = arguments.root.path(paths::RESET_REQUEST);
+    if !request.exists() {
+        return Err(ResetError::NotAsked(request));
+    }
+    let path = arguments.root.path(VARIABLES).join(VARIABLE);
+    // One write, since each is a variable of its own for the firmware.
+    fs::write(&path, variable()).map_err(|source| ResetError::Firmware { path, source })?;
+    tracing::warn!("factory reset: the configuration is made anew at the next start, which is now");
+    let program = &arguments.systemctl;
+    let told = Command::new(program).args(["--no-block", "reboot"]).status();
+    match told {
+        Ok(status) if status.success() => Ok(()),
+        Ok(status) => Err(ResetError::Refused(status)),
+        Err(source) => Err(ResetError::Start {
+            program: program.clone(),
+            source,
+        }),
+    }
+}
+
+/// Attributes and the value in UTF-16, as the kernel's file of the variable has them.
+fn variable() -> Vec<u8> {
+    let value = VALUE.encode_utf16().flat_map(u16::to_le_bytes);
+    ATTRIBUTES.to_le_bytes().into_iter().chain(value).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_variable_is_written_only_if_a_reset_was_asked_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Root::new(folder.path());
+        let arguments = Arguments {
+            root: root.clone(),
+            systemctl: "/bin/true".into(),
+        };
+        assert!(matches!(run(&arguments), Err(ResetError::NotAsked(_))));
+        fs::create_dir_all(root.path(paths::RUN)).unwrap();
+        fs::write(root.path(paths::RESET_REQUEST), "").unwrap();
+        assert!(matches!(run(&arguments), Err(ResetError::Firmware { .. })));
+        fs::create_dir_all(root.path(VARIABLES)).unwrap();
+        run(&arguments).unwrap();
+        let written = fs::read(root.path(VARIABLES).join(VARIABLE)).unwrap();
+        assert_eq!(written, [7, 0, 0, 0, b'1', 0, 0, 0]);
+        let refusing = Arguments {
+            systemctl: "/bin/false".into(),
+            ..arguments
+        };
+        assert!(matches!(run(&refusing), Err(ResetError::Refused(_))));
+    }
+}
