@@ -18,7 +18,7 @@ pub struct Image {
     pub manifest: Manifest,
 }
 
-/// `manifest.json`, as far as it is read here.
+/// `image.json`, as far as it is read here.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Manifest {
     /// Version of the image.
@@ -57,7 +57,7 @@ impl Image {
     /// When there is none.
     pub fn open(folder: &Path) -> Result<Self, Failure> {
         let folder = std::path::absolute(folder).or_unusable(|| format!("find {}", folder.display()))?;
-        let path = folder.join("manifest.json");
+        let path = folder.join("image.json");
         let missing = || format!("read {}; `make image` makes it", path.display());
         let text = std::fs::read_to_string(&path).or_unusable(missing)?;
         let manifest =
@@ -70,9 +70,14 @@ impl Image {
         self.folder.join(name)
     }
 
-    /// The unified kernel image, as it lies on the EFI system partition.
-    pub fn unified_kernel(&self) -> PathBuf {
-        self.file(&format!("kiirtee_{}.efi", self.manifest.version))
+    /// The unified kernel image without a signature.
+    pub fn unsigned_kernel(&self) -> PathBuf {
+        self.file(&format!("kiirtee_{}.unsigned.efi", self.manifest.version))
+    }
+
+    /// Label of the partition with its root.
+    pub fn root_label(&self) -> String {
+        format!("kiirtee_{}", self.manifest.version)
     }
 
     /// The kernel command line for booting without firmware.

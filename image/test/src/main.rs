@@ -34,6 +34,9 @@ struct Arguments {
     /// The folder of a still later version that never becomes healthy
     #[arg(long, value_name = "DIR")]
     sick: Option<PathBuf>,
+    /// The folder with the keys of Secure Boot; by default `keys` beside that of the image
+    #[arg(long, value_name = "DIR")]
+    keys: Option<PathBuf>,
     /// The folder of the programs of the sandbox; by default that of this program
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
@@ -111,6 +114,10 @@ fn make_world(arguments: &Arguments, folder: &Path, story: &mut Story) -> Result
         healthy: open(&arguments.healthy)?,
         sick: open(&arguments.sick)?,
     };
+    let keys = arguments
+        .keys
+        .clone()
+        .unwrap_or_else(|| arguments.image.join("../keys"));
     let budgets = Budgets::read(&arguments.specification)?;
     let time = TimeServer::start(room::TIME_SERVER)?;
     let sandbox = Sandbox::up(&programs(arguments)?, &folder.join("sandbox"))?;
@@ -120,7 +127,12 @@ fn make_world(arguments: &Arguments, folder: &Path, story: &mut Story) -> Result
         image.manifest.version,
         arguments.image.display()
     ));
-    Ok(World::new((image, successors), budgets, (sandbox, time), &folder))
+    Ok(World::new(
+        (image, successors),
+        budgets,
+        (sandbox, time),
+        (&folder, &keys),
+    ))
 }
 
 fn programs(arguments: &Arguments) -> Result<PathBuf, Failure> {

@@ -28,6 +28,8 @@ pub struct World {
     pub sandbox: Sandbox,
     /// Where its time comes from.
     pub time: TimeServer,
+    /// The folder with the keys of Secure Boot, to be enrolled: `PK.auth`, `KEK.auth`, `db.auth`.
+    pub keys: PathBuf,
     /// A folder for everything, with short paths (names of sockets are limited to 107 bytes).
     pub folder: PathBuf,
     provisioned: BTreeMap<Firmware, Provisioned>,
@@ -60,9 +62,10 @@ impl World {
         (image, successors): (Image, Successors),
         budgets: Budgets,
         (sandbox, time): (Sandbox, TimeServer),
-        folder: &Path,
+        (folder, keys): (&Path, &Path),
     ) -> Self {
         Self {
+            keys: keys.to_path_buf(),
             image,
             successors,
             budgets,

@@ -12,7 +12,7 @@ use crate::world::World;
 /// When they differ.
 pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
     let predicted = world.image.manifest.pcr11.clone();
-    let predicted = predicted.ok_or_else(|| Failure::wrong("manifest.json predicts no pcr11"))?;
+    let predicted = predicted.ok_or_else(|| Failure::wrong("image.json predicts no pcr11"))?;
     let provisioned = world.provisioned(story, Firmware::Uefi, "measured-boot")?;
     let mut machine = world.boot(story, &provisioned.state, &[])?;
     let read = machine.until("waiting for PCR 11 in /status", || appliance::status_at("/pcr11"))?;

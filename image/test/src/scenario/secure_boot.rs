@@ -41,8 +41,8 @@ pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
     story.tell("Secure Boot is on");
     machine.cut_power();
 
-    partition.take_signature_off(world)?;
-    story.tell("the signature of the unified kernel image is taken off");
+    partition.put_unsigned(world)?;
+    story.tell("in place of the unified kernel image lies the same without its signature");
     let mut machine = world.boot_once(story, &provisioned.state, &[])?;
     let said = machine.until_console_shows(REFUSED)?;
     story.tell(format!("refused: {said}"));
@@ -72,7 +72,7 @@ impl Partition {
             let _ = tool::run("mmd", &["-i", &self.name, folder]);
         }
         for name in ["PK", "KEK", "db"] {
-            let key = world.image.file(&format!("keys/{name}.auth"));
+            let key = world.keys.join(format!("{name}.auth"));
             self.put(&key, &format!("::/loader/keys/auto/{name}.auth"))?;
         }
         let settings = world.folder.join("loader.conf");
@@ -81,14 +81,11 @@ impl Partition {
         self.put(&settings, "::/loader/loader.conf")
     }
 
-    fn take_signature_off(&self, world: &World) -> Result<(), Failure> {
-        let unsigned = world.folder.join("unsigned.efi");
-        image::copy(&world.image.unified_kernel(), &unsigned)?;
-        tool::run("sbattach", &["--remove".as_ref(), unsigned.as_os_str()])?;
+    fn put_unsigned(&self, world: &World) -> Result<(), Failure> {
         let listed = tool::run("mdir", &["-b", "-i", &self.name, "::/EFI/Linux"])?;
         let name = listed.lines().find(|name| name.ends_with(".efi"));
         let name = name.ok_or_else(|| Failure::wrong(format!("no unified kernel image: {listed}")))?;
-        self.put(&unsigned, name)
+        self.put(&world.image.unsigned_kernel(), name)
     }
 
     fn put(&self, from: &Path, to: &str) -> Result<(), Failure> {

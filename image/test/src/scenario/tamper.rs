@@ -26,9 +26,9 @@ const STOPPED: &[&str] = &["dm-verity device corrupted", "dm-verity device has I
 pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
     let provisioned = world.provisioned(story, Firmware::None, "tamper")?;
     let disk = provisioned.state.disk();
-    let place = image::partition(&disk, "root-a")?.start * SECTOR + PLACE;
+    let place = image::partition(&disk, &world.image.root_label())?.start * SECTOR + PLACE;
     flip(&disk, place)?;
-    story.tell(format!("byte {place} of the disk, in root-a, is flipped"));
+    story.tell(format!("byte {place} of the disk, in its root, is flipped"));
     let mut machine = world.boot_once(story, &provisioned.state, &[])?;
     let said = machine.until_console_shows(STOPPED)?;
     story.tell(format!("the kernel stops: {said}"));
