@@ -11,6 +11,7 @@ use crate::{BootError, devices};
 /// # Errors
 /// When a partition is missing or the device mapper refuses.
 pub(crate) fn open(table: &Table) -> Result<PathBuf, BootError> {
+    // The first volume of the device mapper; the kernel makes this node, and nobody is there to make one with its name.
     let device = Path::new("/dev/dm-0");
     if device.exists() {
         return Ok(device.to_owned());
@@ -20,7 +21,7 @@ pub(crate) fn open(table: &Table) -> Result<PathBuf, BootError> {
     let output = Command::new("/usr/bin/dmsetup").args(arguments).output();
     let output = output.map_err(BootError::kernel("start dmsetup"))?;
     if output.status.success() {
-        return Ok(Path::new("/dev/mapper").join(&table.name));
+        return Ok(device.to_owned());
     }
     Err(BootError::DeviceMapper(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
 }

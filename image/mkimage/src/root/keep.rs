@@ -80,6 +80,9 @@ impl<'a> Root<'a> {
             }
             let target = source.read_link().at(&source)?;
             self.link(&path, &target)?;
+            if is_wish(&path) {
+                return Ok(true);
+            }
             path = resolve(&path, &target);
         }
         Err(Failure::unusable(path.display(), "links point at links without end"))
@@ -122,6 +125,12 @@ impl<'a> Root<'a> {
         }
         Ok(())
     }
+}
+
+/// Whether this link says that a unit wants another, which brings nothing along.
+fn is_wish(path: &Path) -> bool {
+    let folder = path.parent().and_then(Path::extension);
+    folder.is_some_and(|ending| ending == "wants")
 }
 
 fn make_parent(place: &Path) -> Result<(), Failure> {

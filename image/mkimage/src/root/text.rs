@@ -21,6 +21,9 @@ pub fn os_release(tree: &Path, version: &str) -> Result<PathBuf, Failure> {
          IMAGE_ID={IMAGE_ID}\nIMAGE_VERSION={version}\n"
     );
     fs::write(&path, text).at(&path)?;
+    // An empty one is what systemd mounts the machine's own identifier over.
+    let id = tree.join("etc/machine-id");
+    fs::write(&id, "").at(&id)?;
     let link = tree.join("etc/os-release");
     if link.symlink_metadata().is_err() {
         std::os::unix::fs::symlink("../usr/lib/os-release", &link).at(&link)?;
