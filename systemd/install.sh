@@ -84,15 +84,17 @@ install_settings() {
     done
 }
 
-# The delivered settings of the appliance are those of hosts and, after them, its own.
+# The delivered settings of the appliance are those of hosts and, after them, its own, which win.
 install_appliance_settings() {
-    local file name joined
+    local file own joined
     joined="$(mktemp)"
     for file in "$HERE"/defaults/*.toml; do
-        name="${file##*/}"
-        cat "$file" >"$joined"
-        [ ! -e "$HERE/appliance/defaults/$name" ] || cat "$HERE/appliance/defaults/$name" >>"$joined"
-        put "$joined" "/usr/share/kiirtee/defaults/$name"
+        own="$HERE/appliance/defaults/${file##*/}"
+        [ -e "$own" ] || own=/dev/null
+        # The same name must not stand there twice.
+        awk -F ' = ' 'FILENAME == ARGV[1] { if (NF > 1) own[$1]; next } !($1 in own)' "$own" "$file" >"$joined"
+        cat "$own" >>"$joined"
+        put "$joined" "/usr/share/kiirtee/defaults/${file##*/}"
     done
     rm -f "$joined"
     # Settings are made by provisioning, where they can be written.

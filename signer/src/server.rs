@@ -52,14 +52,17 @@ struct Users {
     own: u32,
     administrators: Vec<u32>,
     signing: Vec<u32>,
+    reading: Vec<u32>,
 }
 
 impl Users {
     fn role(&self, uid: u32) -> Option<Role> {
         if uid == self.own || self.administrators.contains(&uid) {
             Some(Role::Administrator)
+        } else if self.signing.contains(&uid) {
+            Some(Role::Signing)
         } else {
-            self.signing.contains(&uid).then_some(Role::Signing)
+            self.reading.contains(&uid).then_some(Role::Reading)
         }
     }
 }
@@ -78,6 +81,7 @@ impl Server {
             own: rustix::process::geteuid().as_raw(),
             administrators: settings.kiirtee.admin_uids.clone(),
             signing: settings.kiirtee.signing_uids.clone(),
+            reading: settings.kiirtee.reading_uids.clone(),
         };
         let shared = Arc::new(Shared {
             service,
@@ -198,10 +202,12 @@ mod tests {
             own: 100,
             administrators: vec![0],
             signing: vec![101, 0],
+            reading: vec![102, 101],
         };
         assert_eq!(users.role(100), Some(Role::Administrator));
         assert_eq!(users.role(0), Some(Role::Administrator));
         assert_eq!(users.role(101), Some(Role::Signing));
-        assert_eq!(users.role(102), None);
+        assert_eq!(users.role(102), Some(Role::Reading));
+        assert_eq!(users.role(103), None);
     }
 }

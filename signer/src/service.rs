@@ -71,6 +71,20 @@ pub enum Role {
     Administrator,
     /// The status, and signatures.
     Signing,
+    /// The status alone.
+    Reading,
+}
+
+impl Role {
+    fn may(self, request: &Request) -> bool {
+        match request {
+            Request::Status => true,
+            Request::SignMessages(_) | Request::SignData { .. } | Request::SignDigest { .. } => {
+                self != Self::Reading
+            }
+            _ => self == Self::Administrator,
+        }
+    }
 }
 
 /// Tokens, registry and queues.
@@ -181,6 +195,9 @@ impl Service {
 
     /// Answers the request, now or later.
     pub fn dispatch(&self, role: Role, request: Request, ticket: Ticket) {
+        if !role.may(&request) {
+            return ticket.answer(Err(SignerError::NotPermitted));
+        }
         match request {
             Request::Status => ticket.answer(Ok(Response::Status(self.status()))),
             Request::SignMessages(request) => self.sign_messages(request, ticket),
@@ -195,7 +212,6 @@ impl Service {
             } => {
                 self.sign_digest(&key, algorithm, digest.to_vec(), ticket);
             }
-            _ if role != Role::Administrator => ticket.answer(Err(SignerError::NotPermitted)),
             change => self.queue_change(change, ticket),
         }
     }
@@ -304,4 +320,25 @@ fn load_tokens(settings: &Settings, changes: flume::Sender<Change>) -> Result<To
     let changed = move || drop(changes.try_send(Change::TokensChanged));
     let devices = Devices::start(&file, interval, settings.kiirtee.pin_file.clone(), changed);
     Ok(Tokens::new(software, devices.map_err(StartError::Thread)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_read_the_proxy_signs_and_administrators_change() {
+        let sign = Request::SignData {
+            key: KeySelector::Key("4C7A".to_owned()),
+            algorithm: SignatureAlgorithm::RsaPkcs1(signer_client::DigestAlgorithm::Sha256),
+            data: Vec::new().into(),
+        };
+        let change = Request::Logout {
+            token: "0".to_owned(),
+        };
+        let may = |role: Role| [&Request::Status, &sign, &change].map(|request| role.may(request));
+        assert_eq!(may(Role::Reading), [true, false, false]);
+        assert_eq!(may(Role::Signing), [true, true, false]);
+        assert_eq!(may(Role::Administrator), [true, true, true]);
+    }
 }

@@ -38,6 +38,8 @@ pub struct OwnSettings {
     pub admin_uids: Vec<u32>,
     /// Users (uids) that may only read the status and sign.
     pub signing_uids: Vec<u32>,
+    /// Users (uids) that may only read the status.
+    pub reading_uids: Vec<u32>,
     /// A file with PINs, entered at start (see [`crate::auto_login`]).
     pub pin_file: Option<PathBuf>,
     /// Connections at the same time.

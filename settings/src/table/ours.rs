@@ -124,6 +124,9 @@ pub(super) const TABLE: &[Parameter] = &[
     Parameter::new("kiirtee", "signing-uids", Kind::Numbers, Value::List(&[]))
         .read_by(&[Signer])
         .means("users that may only sign: the proxy's"),
+    Parameter::new("kiirtee", "reading-uids", Kind::Numbers, Value::List(&[]))
+        .read_by(&[Signer])
+        .means("users that may only see which tokens, keys and certificates there are: the configuration client's"),
     Parameter::new("kiirtee", "pin-file", Kind::Path, Value::Unset)
         .read_by(&[Signer])
         .means("file with PINs that are entered at start, mode 0600"),
