@@ -12,6 +12,7 @@ HERE="$(cd "$(dirname "$0")" && pwd)"
 PROGRAMS="kiirtee-proxy kiirtee-signer kiirtee-confclient"
 # Units that get hardening.conf.
 HARDENED="kiirtee-proxy kiirtee-signer kiirtee-confclient"
+APPLIANCE_HARDENED="kiirtee-provision kiirtee-medium kiirtee-configure kiirtee-enrol kiirtee-factory-reset"
 
 say() { printf 'install: %s\n' "$*"; }
 fail() { printf 'install: %s\n' "$@" >&2; exit 2; }
@@ -114,6 +115,9 @@ make_link() {
 install_appliance() {
     local folder unit
     put_all appliance/units /usr/lib/systemd/system
+    for unit in $APPLIANCE_HARDENED; do
+        put "$HERE/units/hardening.conf" "/usr/lib/systemd/system/$unit.service.d/10-hardening.conf"
+    done
     for folder in "$HERE"/appliance/dropins/*; do
         put_all "appliance/dropins/${folder##*/}" "/usr/lib/systemd/system/${folder##*/}"
     done

@@ -20,7 +20,7 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 pub struct Arguments {
     #[command(flatten)]
     root: Root,
-    /// The database of the server configuration; by default /var/lib/kiirtee/proxy/server.db
+    /// The database of the server configuration; by default /var/lib/kiirtee/server/server.db
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
 }

@@ -31,7 +31,7 @@ pub const ENROLMENT: &str = "var/lib/kiirtee/enrolment";
 /// The internal certificate, PEM.
 pub const INTERNAL_TLS: &str = "var/lib/kiirtee/enrolment/internal-tls.pem";
 /// The database of the server configuration; the proxy's own.
-pub const SERVER_DATABASE: &str = "var/lib/kiirtee/proxy/server.db";
+pub const SERVER_DATABASE: &str = "var/lib/kiirtee/server/server.db";
 /// The signer's socket.
 pub const SIGNER_SOCKET: &str = "run/kiirtee/signer.sock";
 

@@ -32,7 +32,8 @@ const RUN: &str = "run";
 /// The report on the medium, and the folder of signing requests there.
 const REPORT: &str = "report.json";
 const REQUESTS_ON_MEDIUM: &str = "requests";
-/// The most bytes of a signing request.
+/// The most bytes of a report, and of a signing request.
+const MAX_REPORT_BYTES: usize = 1024 * 1024;
 const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// Everybody reads, root writes.
 const PUBLIC: u32 = 0o644;
@@ -290,9 +291,24 @@ impl Work<'_> {
                     .write_if_changed(&folder.join(entry.file_name()), &content, PUBLIC)?;
             }
         }
-        self.disk
-            .write_if_changed(&medium.join(REPORT), &json(outcome), PUBLIC)
-            .map(drop)
+        let report = medium.join(REPORT);
+        match self.is_reported(&report, outcome) {
+            true => Ok(()),
+            false => self.disk.write(&report, &json(outcome), PUBLIC),
+        }
+    }
+
+    /// Whether the report on the medium says the same but for what was changed, which is nothing now: what the run before did
+    /// stays told.
+    fn is_reported(&self, report: &Path, outcome: &Outcome) -> bool {
+        let told = disk::read(report, MAX_REPORT_BYTES).ok().flatten();
+        let told = told.and_then(|text| serde_json::from_slice::<Outcome>(&text).ok());
+        let told = told.map(|told| Outcome {
+            changed: Vec::new(),
+            source: outcome.source,
+            ..told
+        });
+        told.as_ref() == Some(outcome)
     }
 }
 

@@ -3,7 +3,8 @@
 //! Each line is `token id:PIN`, or a PIN alone for the software token. Empty lines and lines that begin with `#` say
 //! nothing. A PIN that itself begins like a token id and a colon (`0:`, or eight and more hexadecimal digits and a
 //! colon) needs the token id before it. A hardware token may come later, and its line is read when it does. Only the owner may have access to the
-//! file, and the owner must be the signer's user or root.
+//! file, and the owner must be the signer's user or root. A credential of systemd is the exception: it belongs to root and
+//! shows the signer's user in its access control list, whose mask stands where the mode of the group would.
 
 use std::{
     fs::File,
@@ -18,6 +19,10 @@ use zeroize::Zeroizing;
 use crate::token::software::SOFTWARE_TOKEN_ID;
 
 const MAX_PIN_FILE_BYTES: u64 = 64 * 1024;
+/// Where the service manager says that credentials are.
+const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+/// Owner and the mask of the access control list: read.
+const CREDENTIAL_MODE: u32 = 0o440;
 
 /// Why the PINs cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -48,7 +53,7 @@ pub fn read(path: &Path, tokens: &[&str]) -> Result<Vec<(String, Pin)>, PinFileE
         source,
     };
     let file = File::open(path).map_err(failed)?;
-    check(path, &file)?;
+    check(path, &file, is_credential(path))?;
     // Allocated whole, so that no copy of a PIN is left behind by growing.
     let mut text = Zeroizing::new(String::with_capacity(
         usize::try_from(MAX_PIN_FILE_BYTES).unwrap_or_default(),
@@ -59,12 +64,22 @@ pub fn read(path: &Path, tokens: &[&str]) -> Result<Vec<(String, Pin)>, PinFileE
     Ok(parse(&text, tokens))
 }
 
-fn check(path: &Path, file: &File) -> Result<(), PinFileError> {
+/// Whether the service manager put the file into the signer's own folder of credentials (systemd.exec(5), "Credentials"),
+/// which nobody else can look into or write.
+fn is_credential(path: &Path) -> bool {
+    let folder = std::env::var_os(CREDENTIALS).map(PathBuf::from);
+    folder.is_some_and(|folder| folder.is_absolute() && path.parent() == Some(&folder))
+}
+
+fn check(path: &Path, file: &File, is_credential: bool) -> Result<(), PinFileError> {
     let metadata = file.metadata().map_err(|source| PinFileError::Io {
         path: path.to_owned(),
         source,
     })?;
-    if metadata.mode() & 0o077 != 0 {
+    // Of root, not to be written, and for no group but through the list: 0440 as the mode has it.
+    let may_be_listed = is_credential && metadata.uid() == 0 && metadata.gid() == 0;
+    let is_listed = may_be_listed && metadata.mode() & 0o777 == CREDENTIAL_MODE;
+    if metadata.mode() & 0o077 != 0 && !is_listed {
         return Err(PinFileError::Mode(path.to_owned()));
     }
     if metadata.uid() != 0 && metadata.uid() != rustix::process::geteuid().as_raw() {
@@ -124,5 +139,20 @@ mod tests {
         assert!(matches!(read(file.path(), &["0"]), Err(PinFileError::Mode(_))));
         fs::set_permissions(file.path(), fs::Permissions::from_mode(0o600)).unwrap();
         assert_eq!(read(file.path(), &["0"]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn a_credential_of_the_service_manager_may_show_the_mask_of_its_list() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let allowed = |mode, is_credential| {
+            fs::set_permissions(file.path(), fs::Permissions::from_mode(mode)).unwrap();
+            check(file.path(), file.as_file(), is_credential).is_ok()
+        };
+        let is_root = rustix::process::geteuid().is_root();
+        assert_eq!(allowed(0o440, true), is_root, "only if it belongs to root");
+        assert!(!allowed(0o440, false) && allowed(0o400, false) && allowed(0o400, true));
+        for other in [0o640, 0o444, 0o441, 0o460] {
+            assert!(!allowed(other, true), "{other:o}");
+        }
     }
 }

@@ -27,7 +27,7 @@ use signer::{
         software::{SOFTWARE_TOKEN_ID, SoftwareToken, files::FileError},
     },
 };
-use signer_client::SignerError;
+use signer_client::{SignerError, TokenStatus};
 
 #[cfg(not(any(feature = "count-allocations", feature = "profile-allocations")))]
 #[global_allocator]
@@ -71,6 +71,9 @@ enum Command {
         /// The file with the PIN; by default that of the settings.
         #[arg(long)]
         pin_file: Option<PathBuf>,
+        /// Do nothing if the token has a PIN already, or none is given: for units that run this at every start.
+        #[arg(long)]
+        once: bool,
         /// National set of values that hold where the settings file says nothing: ee, fi, is, fo.
         #[arg(long)]
         preset: Option<Preset>,
@@ -113,8 +116,9 @@ fn main() -> ExitCode {
         Command::Init {
             config,
             pin_file,
+            once,
             preset,
-        } => initialize(config, pin_file.as_deref(), *preset),
+        } => initialize(config, pin_file.as_deref(), *once, *preset),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -163,15 +167,26 @@ fn run(config: &Path, preset: Option<Preset>) -> Result<(), MainError> {
     Ok(())
 }
 
-fn initialize(config: &Path, pin_file: Option<&Path>, preset: Option<Preset>) -> Result<(), MainError> {
+fn initialize(
+    config: &Path,
+    pin_file: Option<&Path>,
+    once: bool,
+    preset: Option<Preset>,
+) -> Result<(), MainError> {
     let settings = Settings::read(config, preset)?;
     let _lock = lock_state(&settings.kiirtee.state_directory)?;
     let pin_file = pin_file
         .or(settings.kiirtee.pin_file.as_deref())
         .ok_or(MainError::NoPin)?;
     let pins = auto_login::read(pin_file, &[SOFTWARE_TOKEN_ID])?;
-    let (_, pin) = pins.first().ok_or(MainError::NoPin)?;
-    Ok(SoftwareToken::of(&settings)?.initialize(pin)?)
+    let pin = pins.iter().find(|(token, _)| token == SOFTWARE_TOKEN_ID);
+    let token = SoftwareToken::of(&settings)?;
+    match pin {
+        _ if once && token.status() != TokenStatus::NotInitialized => Ok(()),
+        Some((_, pin)) => Ok(token.initialize(pin)?),
+        None if once => Ok(()),
+        None => Err(MainError::NoPin),
+    }
 }
 
 fn start_log(settings: &Settings) {

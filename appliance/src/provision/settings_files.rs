@@ -1,4 +1,4 @@
-//! The settings files of the three processes: defaults of the image, what only the appliance has, what the document says.
+//! The settings files of the three processes: defaults of the image, and what the document says over them.
 
 use std::io;
 
@@ -10,8 +10,8 @@ use crate::disk;
 use crate::document::Document;
 use crate::paths::Root;
 
-/// Settings of plain hosts and appliances, and those that only appliances have.
-const DEFAULTS: [&str; 2] = ["usr/lib/kiirtee/defaults", "usr/lib/kiirtee/defaults/appliance"];
+/// Settings as the image has them.
+const DEFAULTS: &str = "usr/share/kiirtee/defaults";
 /// The most bytes of a file of them.
 const MAX_BYTES: usize = 1 << 20;
 
@@ -69,15 +69,10 @@ fn file(
     (name, process): (&'static str, Process),
     over: &[&Table],
 ) -> Result<String, SettingsFileError> {
-    let mut table = Table::new();
-    for folder in DEFAULTS {
-        let defaults = defaults(root, folder, name);
-        let defaults = defaults.map_err(|source| SettingsFileError::Defaults {
-            process: name,
-            source,
-        })?;
-        put_over(&mut table, &defaults);
-    }
+    let mut table = defaults(root, name).map_err(|source| SettingsFileError::Defaults {
+        process: name,
+        source,
+    })?;
     over.iter().for_each(|over| put_over(&mut table, over));
     let text = toml::to_string(&table).map_err(|source| SettingsFileError::Unwritable {
         process: name,
@@ -91,8 +86,8 @@ fn file(
     Ok(text)
 }
 
-fn defaults(root: &Root, folder: &str, name: &str) -> io::Result<Table> {
-    let path = root.path(folder).join(format!("{name}.toml"));
+fn defaults(root: &Root, name: &str) -> io::Result<Table> {
+    let path = root.path(DEFAULTS).join(format!("{name}.toml"));
     let bytes = disk::read(&path, MAX_BYTES)?.unwrap_or_default();
     let text = String::from_utf8(bytes).map_err(io::Error::other)?;
     toml::from_str(&text).map_err(io::Error::other)
