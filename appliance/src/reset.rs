@@ -2,7 +2,7 @@
 //! again. The evidence partition is never touched by a factory reset.
 //!
 //! The variable is that of systemd's factory reset. `systemd-repart` looks at it by itself in an initrd only, so the next start
-//! runs it with `--factory-reset=yes` when the variable is there (`kiirtee-factory-reset-now.service`), and removes it.
+//! runs it with `--factory-reset=yes` when the variable is there (`repart-factory-reset.service`), and removes it.
 
 use std::fs;
 use std::io;
