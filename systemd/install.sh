@@ -12,7 +12,8 @@ HERE="$(cd "$(dirname "$0")" && pwd)"
 PROGRAMS="kiirtee-proxy kiirtee-signer kiirtee-confclient"
 # Units that get hardening.conf.
 HARDENED="kiirtee-proxy kiirtee-signer kiirtee-confclient"
-APPLIANCE_HARDENED="kiirtee-provision kiirtee-medium kiirtee-configure kiirtee-enrol kiirtee-factory-reset"
+APPLIANCE_HARDENED="kiirtee-provision kiirtee-medium kiirtee-configure kiirtee-enrol kiirtee-factory-reset kiirtee-monitor
+    kiirtee-health kiirtee-console@ kiirtee-tune"
 
 say() { printf 'install: %s\n' "$*"; }
 fail() { printf 'install: %s\n' "$@" >&2; exit 2; }

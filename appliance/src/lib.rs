@@ -5,16 +5,24 @@
 //! - `configure`: the server configuration becomes that of the proxy (as the proxy's user)
 //! - `enrol`: keys, signing requests and certificates, through the signer's socket
 //! - `reset`: the factory reset, once provisioning found that it was asked for
+//! - `monitor`: is the security server healthy, and what is there to know of the appliance? Told over HTTP
+//! - `health`: waits until the monitor says healthy, which decides whether an update stays
+//! - `console`: the status screen
+//! - `tune`: interrupts and queues of the network interfaces
 //!
 //! Every path of the appliance is in [`paths`]; `--root` puts all of them below another folder, so that each subcommand is
 //! tried without an appliance.
 
 pub mod configure;
+pub mod console;
 pub mod disk;
 pub mod document;
 pub mod enrol;
+pub mod health;
 pub mod identity;
 pub mod log;
+pub mod monitor;
 pub mod paths;
 pub mod provision;
 pub mod reset;
+pub mod tune;

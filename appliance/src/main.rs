@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use appliance::{configure, enrol, log, provision, reset};
+use appliance::{configure, console, enrol, health, log, monitor, provision, reset, tune};
 use clap::{Parser, Subcommand};
 
 /// What runs in the appliance beside the three processes of a security server.
@@ -24,6 +24,14 @@ enum Command {
     Enrol(enrol::Arguments),
     /// Begins the factory reset that the configuration medium asked for
     Reset(reset::Arguments),
+    /// Watches whether the security server is healthy, and tells it over HTTP
+    Monitor(monitor::Arguments),
+    /// Waits until the monitor says healthy
+    Health(health::Arguments),
+    /// Shows the status screen on this terminal
+    Console(console::Arguments),
+    /// Spreads interrupts and queues of the network interfaces over the cores
+    Tune(tune::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -44,5 +52,9 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
         Command::Configure(arguments) => Ok(configure::run(arguments)?),
         Command::Enrol(arguments) => Ok(enrol::run(arguments)?),
         Command::Reset(arguments) => Ok(reset::run(arguments)?),
+        Command::Monitor(arguments) => Ok(monitor::run(arguments)?),
+        Command::Health(arguments) => Ok(health::run(arguments)?),
+        Command::Console(arguments) => Ok(console::run(arguments)?),
+        Command::Tune(arguments) => Ok(tune::run(arguments)?),
     }
 }

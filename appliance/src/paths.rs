@@ -32,6 +32,10 @@ pub const ENROLMENT: &str = "var/lib/kiirtee/enrolment";
 pub const INTERNAL_TLS: &str = "var/lib/kiirtee/enrolment/internal-tls.pem";
 /// The database of the server configuration; the proxy's own.
 pub const SERVER_DATABASE: &str = "var/lib/kiirtee/server/server.db";
+/// What the monitor sees, in JSON: [`crate::monitor::status::Status`].
+pub const STATUS: &str = "run/kiirtee/monitor/status.json";
+/// What the last update did, or does, in JSON.
+pub const UPDATE_STATE: &str = "run/kiirtee/update.json";
 /// The signer's socket.
 pub const SIGNER_SOCKET: &str = "run/kiirtee/signer.sock";
 

@@ -173,6 +173,8 @@ pub struct Metrics {
     pub time_stamp_failures: Counter,
     /// Unix time of the last successful time-stamp.
     pub last_time_stamp: Gauge<f64, AtomicU64>,
+    /// Unix time before which every logged record has its time-stamp; 0 until it is known.
+    pub stamped_until: Gauge<f64, AtomicU64>,
     /// Age in seconds of the oldest record without a time-stamp.
     pub oldest_unstamped_age: Gauge<f64, AtomicU64>,
     /// Unix time at which the loaded global configuration expires.
@@ -236,6 +238,11 @@ impl Metrics {
                 &mut registry,
                 "last_time_stamp",
                 "When the last time-stamp was obtained",
+            ),
+            stamped_until: seconds(
+                &mut registry,
+                "log_stamped_until",
+                "When everything was logged that has its time-stamp, and nothing before it has none",
             ),
             oldest_unstamped_age: seconds(
                 &mut registry,

@@ -284,6 +284,7 @@ impl Worker {
     }
 
     fn round(&self, limit: usize) -> Outcome {
+        let began = OffsetDateTime::now_utc();
         let records = match self.process.log.records().pending(limit) {
             Ok(records) => records,
             Err(error) => {
@@ -300,9 +301,13 @@ impl Worker {
         match result {
             Ok(()) => {
                 self.succeeded();
-                Outcome::Stamped {
-                    full: records.len() >= limit,
+                let full = records.len() >= limit;
+                if !full {
+                    // Whatever was acknowledged before the round was in it, or had its time-stamp.
+                    let until = (began - OffsetDateTime::UNIX_EPOCH).as_seconds_f64();
+                    self.process.metrics.stamped_until.set(until);
                 }
+                Outcome::Stamped { full }
             }
             Err(error) => {
                 self.failed(&error, records.len());

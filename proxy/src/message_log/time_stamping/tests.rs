@@ -215,6 +215,32 @@ fn a_full_round_is_followed_by_the_next() {
 }
 
 #[test]
+fn until_when_everything_is_stamped_is_told_only_when_nothing_is_left() {
+    let seconds = || {
+        let now = time::OffsetDateTime::now_utc() - time::OffsetDateTime::UNIX_EPOCH;
+        now.as_seconds_f64()
+    };
+    let tsa = Tsa::start(Mode::Rejected);
+    let mut world = World::new(
+        "timestamp-interval-override = 1\n[message-log]\ntimestamp-retry-delay = 1",
+        vec![tsa.service()],
+    );
+    world.process.log.set_time_stamping_provider_configured(true);
+    world.log(&request("a"));
+    let logged = seconds();
+    let _background = world.start();
+    world.wait("a failure", || {
+        world.process.metrics.time_stamp_failures.get() >= 1
+    });
+    let told = || world.process.metrics.stamped_until.get();
+    assert!(told() < logged, "nothing has a time-stamp yet");
+    tsa.set(Mode::Granted);
+    world.wait_until_stamped();
+    world.wait("it is told", || told() > logged);
+    assert!(told() <= seconds());
+}
+
+#[test]
 fn the_next_service_is_asked_when_one_does_not_give_a_good_time_stamp() {
     for bad in [
         Mode::Rejected,
