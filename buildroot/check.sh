@@ -56,7 +56,7 @@ check_scripts() {
     export KIIRTEE_VERSION
     mkdir -p "$BINARIES_DIR"
     "$HERE/board/post-build.sh" "$WORK/target" || fail "post-build.sh fails"
-    "$HERE/board/post-image.sh" "$BINARIES_DIR" >/dev/null || fail "post-image.sh fails"
+    "$HERE/board/post-image.sh" "$BINARIES_DIR" >"$WORK/log" 2>&1 || fail "post-image.sh fails:" "$(tail -5 "$WORK/log")"
     made="$(root_hash "$BINARIES_DIR/kiirtee/out/image.json")"
     [ "$made" = "$(root_hash "$IMAGE/image.json")" ] ||
         fail "the root differs from that of $IMAGE: $made" "$(diff -rq --no-dereference "$BINARIES_DIR/kiirtee/root" "$IMAGE/work/root" 2>&1 | head -20)"

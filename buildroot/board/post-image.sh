@@ -24,7 +24,7 @@ fail() { printf 'kiirtee: %s\n' "$@" >&2; exit 2; }
 kernel_release() {
     local place
     place=$(($(od -An -tu2 -j$((0x20e)) -N2 "$1") + 0x200))
-    tail -c +$((place + 1)) "$1" | head -c 128 | tr '\0' '\n' | head -n 1 | cut -d' ' -f1
+    dd if="$1" bs=1 skip="$place" count=128 status=none | tr '\0' '\n' | sed -n '1s/ .*//p'
 }
 
 for file in "$KERNEL" "$LOADER" "$STUB" "$WORK/root"; do
