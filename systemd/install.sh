@@ -13,7 +13,7 @@ PROGRAMS="kiirtee-proxy kiirtee-signer kiirtee-confclient"
 # Units that get hardening.conf.
 HARDENED="kiirtee-proxy kiirtee-signer kiirtee-confclient"
 APPLIANCE_HARDENED="kiirtee-provision kiirtee-medium kiirtee-configure kiirtee-enrol kiirtee-factory-reset kiirtee-monitor
-    kiirtee-health kiirtee-console@ kiirtee-tune"
+    kiirtee-health kiirtee-console@ kiirtee-tune kiirtee-update kiirtee-update-settle"
 
 say() { printf 'install: %s\n' "$*"; }
 fail() { printf 'install: %s\n' "$@" >&2; exit 2; }

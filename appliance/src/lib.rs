@@ -9,6 +9,7 @@
 //! - `health`: waits until the monitor says healthy, which decides whether an update stays
 //! - `console`: the status screen
 //! - `tune`: interrupts and queues of the network interfaces
+//! - `update`: a signed version from a medium into the other slot, and what became of the last one
 //!
 //! Every path of the appliance is in [`paths`]; `--root` puts all of them below another folder, so that each subcommand is
 //! tried without an appliance.
@@ -26,3 +27,4 @@ pub mod paths;
 pub mod provision;
 pub mod reset;
 pub mod tune;
+pub mod update;

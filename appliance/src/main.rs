@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use appliance::{configure, console, enrol, health, log, monitor, provision, reset, tune};
+use appliance::{configure, console, enrol, health, log, monitor, provision, reset, tune, update};
 use clap::{Parser, Subcommand};
 
 /// What runs in the appliance beside the three processes of a security server.
@@ -32,6 +32,8 @@ enum Command {
     Console(console::Arguments),
     /// Spreads interrupts and queues of the network interfaces over the cores
     Tune(tune::Arguments),
+    /// Installs the version of an update medium, or says how the last update ended
+    Update(update::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -56,5 +58,6 @@ fn run(command: &Command) -> Result<(), Box<dyn Error>> {
         Command::Health(arguments) => Ok(health::run(arguments)?),
         Command::Console(arguments) => Ok(console::run(arguments)?),
         Command::Tune(arguments) => Ok(tune::run(arguments)?),
+        Command::Update(arguments) => Ok(update::run(arguments)?),
     }
 }

@@ -34,10 +34,18 @@ pub const INTERNAL_TLS: &str = "var/lib/kiirtee/enrolment/internal-tls.pem";
 pub const SERVER_DATABASE: &str = "var/lib/kiirtee/server/server.db";
 /// What the monitor sees, in JSON: [`crate::monitor::status::Status`].
 pub const STATUS: &str = "run/kiirtee/monitor/status.json";
-/// What the last update did, or does, in JSON.
-pub const UPDATE_STATE: &str = "run/kiirtee/update.json";
 /// The signer's socket.
 pub const SIGNER_SOCKET: &str = "run/kiirtee/signer.sock";
+/// The update medium, mounted.
+pub const UPDATE_MEDIUM: &str = "run/kiirtee/update-medium";
+/// The update's files once they were checked; systemd-sysupdate reads them here.
+pub const UPDATE_COPY: &str = "var/lib/kiirtee/update";
+/// How far an update is, in JSON: [`crate::update::state::State`].
+pub const UPDATE_STATE: &str = "run/kiirtee/update.json";
+/// What is remembered of updates, in JSON: [`crate::update::state::Memory`].
+pub const UPDATE_MEMORY: &str = "var/lib/kiirtee/update.json";
+/// The key whose updates the image takes.
+pub const UPDATE_KEY: &str = "usr/lib/kiirtee/update.pem";
 
 impl Root {
     /// The root `folder`.

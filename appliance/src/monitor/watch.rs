@@ -16,6 +16,7 @@ use super::status::{Facts, Stage, Status};
 use super::verdict::{Finding, Stamps, Verdict};
 use crate::paths::{self, Root};
 use crate::provision::Outcome;
+use crate::update::state::{State, Step};
 
 /// Time between two looks until the first healthy one.
 const AT_START: Duration = Duration::from_secs(2);
@@ -153,9 +154,8 @@ impl Watch {
 }
 
 fn is_updating(update: Option<&serde_json::Value>) -> bool {
-    let under_way = ["writing", "verifying", "rebooting"];
-    let state = update.and_then(|update| update.get("state")?.as_str());
-    state.is_some_and(|state| under_way.contains(&state))
+    let state: Option<State> = update.and_then(|update| serde_json::from_value(update.clone()).ok());
+    state.is_some_and(|state| matches!(state.step, Step::Installing | Step::Installed))
 }
 
 /// Seconds since the machine started, also those in which it slept.

@@ -20,10 +20,16 @@ pub(crate) struct Table {
 /// When it is absent, or of another form than ours.
 pub(crate) fn table(text: &str) -> Result<Table, BootError> {
     let wrong = |what: &str| BootError::CommandLine(what.to_owned());
-    let (_, rest) = text.split_once(PARAMETER).ok_or_else(|| wrong("no dm-mod.create=\"…\""))?;
-    let (value, _) = rest.split_once('"').ok_or_else(|| wrong("dm-mod.create has no end"))?;
+    let (_, rest) = text
+        .split_once(PARAMETER)
+        .ok_or_else(|| wrong("no dm-mod.create=\"…\""))?;
+    let (value, _) = rest
+        .split_once('"')
+        .ok_or_else(|| wrong("dm-mod.create has no end"))?;
     if value.contains(';') {
-        return Err(wrong("dm-mod.create has several volumes; expected the root alone"));
+        return Err(wrong(
+            "dm-mod.create has several volumes; expected the root alone",
+        ));
     }
     let mut fields = value.splitn(5, ',');
     let name = fields.next().filter(|name| !name.is_empty());
@@ -33,7 +39,9 @@ pub(crate) fn table(text: &str) -> Result<Table, BootError> {
             name: name.to_owned(),
             targets: targets.trim().to_owned(),
         }),
-        _ => Err(wrong("dm-mod.create is no read-only verity volume: expected NAME,UUID,MINOR,ro,TABLE")),
+        _ => Err(wrong(
+            "dm-mod.create is no read-only verity volume: expected NAME,UUID,MINOR,ro,TABLE",
+        )),
     }
 }
 

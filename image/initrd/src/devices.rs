@@ -31,23 +31,28 @@ pub(crate) fn partition(identifier: &str) -> Result<PathBuf, BootError> {
 
 fn find(identifier: &str) -> Option<PathBuf> {
     let disks = fs::read_dir("/sys/block").ok()?.flatten();
-    disks.filter_map(|disk| on_disk(&disk.file_name().to_string_lossy(), identifier)).next()
+    disks
+        .filter_map(|disk| on_disk(&disk.file_name().to_string_lossy(), identifier))
+        .next()
 }
 
 fn on_disk(disk: &str, identifier: &str) -> Option<PathBuf> {
     let device = Path::new("/dev").join(disk);
     let table = gpt::GptConfig::new().open(&device).ok()?;
     let mut partitions = table.partitions().iter();
-    let (number, _) = partitions.find(|(_, partition)| {
-        partition.part_guid.to_string().eq_ignore_ascii_case(identifier)
-    })?;
+    let (number, _) =
+        partitions.find(|(_, partition)| partition.part_guid.to_string().eq_ignore_ascii_case(identifier))?;
     let partition = device_of(disk, *number);
     partition.exists().then_some(partition)
 }
 
 /// `vda2`, but `nvme0n1p2`: a number is told from a name that ends with one.
 fn device_of(disk: &str, number: u32) -> PathBuf {
-    let between = if disk.ends_with(|end: char| end.is_ascii_digit()) { "p" } else { "" };
+    let between = if disk.ends_with(|end: char| end.is_ascii_digit()) {
+        "p"
+    } else {
+        ""
+    };
     Path::new("/dev").join(format!("{disk}{between}{number}"))
 }
 

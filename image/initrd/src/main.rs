@@ -47,12 +47,20 @@ fn main() {
     if let Err(error) = boot() {
         // Standard error is the console. The kernel panics when its first process ends, and starts again as the command
         // line's `panic=` says.
-        let _ = writeln!(std::io::stderr(), "kiirtee-initrd: the root cannot be opened: {error}");
+        let _ = writeln!(
+            std::io::stderr(),
+            "kiirtee-initrd: the root cannot be opened: {error}"
+        );
     }
 }
 
 fn boot() -> Result<(), BootError> {
-    for (kind, place) in [("proc", "/proc"), ("sysfs", "/sys"), ("devtmpfs", "/dev"), ("tmpfs", "/run")] {
+    for (kind, place) in [
+        ("proc", "/proc"),
+        ("sysfs", "/sys"),
+        ("devtmpfs", "/dev"),
+        ("tmpfs", "/run"),
+    ] {
         mount_at(kind, place)?;
     }
     modules::load()?;
@@ -64,7 +72,12 @@ fn boot() -> Result<(), BootError> {
 }
 
 fn mount_at(kind: &str, place: &str) -> Result<(), BootError> {
-    let flags = MountFlags::NOSUID | if kind == "devtmpfs" { MountFlags::empty() } else { MountFlags::NODEV };
+    let flags = MountFlags::NOSUID
+        | if kind == "devtmpfs" {
+            MountFlags::empty()
+        } else {
+            MountFlags::NODEV
+        };
     mount(kind, Path::new(place), kind, flags, None)
         .map_err(|error| BootError::kernel(format!("mount {place}"))(error.into()))
 }

@@ -23,7 +23,8 @@ const DROPPED: [&str; 5] = ["/.extra", "/init", "/modules", "/modules.order", "/
 /// When the root cannot be mounted or systemd cannot be started.
 pub(crate) fn to(device: &Path) -> Result<(), BootError> {
     let failed = |what: &'static str| move |error: rustix::io::Errno| BootError::kernel(what)(error.into());
-    mount(device, NEW, "erofs", MountFlags::RDONLY | MountFlags::NODEV, None).map_err(failed("mount the root"))?;
+    mount(device, NEW, "erofs", MountFlags::RDONLY | MountFlags::NODEV, None)
+        .map_err(failed("mount the root"))?;
     for place in KEPT {
         let target = format!("{NEW}{place}");
         mount_move(place, target.as_str()).map_err(failed("move a mount into the root"))?;

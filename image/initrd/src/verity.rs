@@ -17,13 +17,23 @@ pub(crate) fn open(table: &Table) -> Result<PathBuf, BootError> {
         return Ok(device.to_owned());
     }
     let targets = with_devices(&table.targets)?;
-    let arguments = ["create", &table.name, "--readonly", "--noudevsync", "--noudevrules", "--table", &targets];
+    let arguments = [
+        "create",
+        &table.name,
+        "--readonly",
+        "--noudevsync",
+        "--noudevrules",
+        "--table",
+        &targets,
+    ];
     let output = Command::new("/usr/bin/dmsetup").args(arguments).output();
     let output = output.map_err(BootError::kernel("start dmsetup"))?;
     if output.status.success() {
         return Ok(device.to_owned());
     }
-    Err(BootError::DeviceMapper(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    Err(BootError::DeviceMapper(
+        String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    ))
 }
 
 fn with_devices(targets: &str) -> Result<String, BootError> {

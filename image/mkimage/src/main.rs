@@ -127,7 +127,8 @@ fn bill(from: &From, lock: &Path, crates: &Path, version: &str, out: &Path) -> R
 }
 
 fn write_json(value: &serde_json::Value, out: &Path) -> Result<(), Failure> {
-    let text = serde_json::to_vec_pretty(value).map_err(|error| Failure::unusable(out.display(), error.to_string()))?;
+    let text = serde_json::to_vec_pretty(value)
+        .map_err(|error| Failure::unusable(out.display(), error.to_string()))?;
     std::fs::write(out, text).at(out)
 }
 

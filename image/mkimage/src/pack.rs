@@ -19,7 +19,6 @@ use crate::kernel::{policy, sign};
 use crate::root::text::IMAGE_ID;
 use crate::update::{self, Update};
 
-
 /// What an image is made from.
 #[derive(Debug, clap::Args)]
 pub struct Ingredient {
@@ -80,12 +79,22 @@ pub struct Release {
 /// When anything is missing or does not fit.
 pub fn pack(from: &Ingredient) -> Result<Release, Failure> {
     fs::create_dir_all(&from.out).at(&from.out)?;
-    let root = Root::pack(&from.tree, from.out.join("root.erofs"), from.out.join("root.verity"))?;
+    let root = Root::pack(
+        &from.tree,
+        from.out.join("root.erofs"),
+        from.out.join("root.verity"),
+    )?;
     let kernel = kernel_image(from, &root)?;
     write_disk(from, &root, &kernel.signed)?;
     let files = vec![
-        (format!("{IMAGE_ID}_{}_{}.root.erofs", from.version, root.data_uuid()?), root.data.clone()),
-        (format!("{IMAGE_ID}_{}_{}.root.verity", from.version, root.hashes_uuid()?), root.hashes.clone()),
+        (
+            format!("{IMAGE_ID}_{}_{}.root.erofs", from.version, root.data_uuid()?),
+            root.data.clone(),
+        ),
+        (
+            format!("{IMAGE_ID}_{}_{}.root.verity", from.version, root.hashes_uuid()?),
+            root.hashes.clone(),
+        ),
         (format!("{IMAGE_ID}_{}.efi", from.version), kernel.signed.clone()),
     ];
     let update = Update {
@@ -95,7 +104,12 @@ pub fn pack(from: &Ingredient) -> Result<Release, Failure> {
         files,
     };
     let volume = from.out.join("update.img");
-    update::write(&update, &from.keys.join("update.key"), &from.out.join("update"), &volume)?;
+    update::write(
+        &update,
+        &from.keys.join("update.key"),
+        &from.out.join("update"),
+        &volume,
+    )?;
     release(from, &root, &kernel)
 }
 
@@ -159,9 +173,14 @@ fn command_line(definitions: &Path, root: &Root) -> Result<String, Failure> {
     }
     files.sort();
     let mut words = vec![root.command_line()?];
-    for file in files.iter().filter(|file| file.extension().is_some_and(|ending| ending == "conf")) {
+    for file in files
+        .iter()
+        .filter(|file| file.extension().is_some_and(|ending| ending == "conf"))
+    {
         let text = fs::read_to_string(file).at(file)?;
-        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
+        let lines = text
+            .lines()
+            .map(|line| line.split('#').next().unwrap_or_default().trim());
         words.extend(lines.filter(|line| !line.is_empty()).map(str::to_owned));
     }
     Ok(words.join(" "))
@@ -180,7 +199,12 @@ fn write_disk(from: &Ingredient, root: &Root, kernel: &Path) -> Result<(), Failu
         let (uuid, content) = match definition.kind {
             Kind::Esp => {
                 let image = from.out.join("esp.img");
-                esp::make(&image, definition.size, esp::LABEL, &esp_files(from, &loader, kernel)?)?;
+                esp::make(
+                    &image,
+                    definition.size,
+                    esp::LABEL,
+                    &esp_files(from, &loader, kernel)?,
+                )?;
                 (fixed(index), Some(image))
             }
             _ if definition.label == EMPTY => (fixed(index), None),
@@ -211,7 +235,10 @@ fn check_fits(definition: &Definition, content: Option<&Path>) -> Result<(), Fai
     if length <= definition.size {
         return Ok(());
     }
-    let what = format!("{length} bytes do not fit into {} ({} bytes)", definition.name, definition.size);
+    let what = format!(
+        "{length} bytes do not fit into {} ({} bytes)",
+        definition.name, definition.size
+    );
     Err(Failure::unusable(path.display(), what))
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::failure::{At, Failure};
-use crate::root::packages::Packages;
+use crate::root::packages::{Packages, inside};
 
 /// What the bill names beside the root.
 #[derive(Debug)]
@@ -25,10 +25,16 @@ pub struct Sources<'a> {
 ///
 /// # Errors
 /// When a list cannot be read.
-pub fn bill(tree: &Path, packages: &Packages, sources: &Sources<'_>, version: &str) -> Result<Value, Failure> {
+pub fn bill(
+    tree: &Path,
+    packages: &Packages,
+    sources: &Sources<'_>,
+    version: &str,
+) -> Result<Value, Failure> {
     let owners = owners(tree, packages);
     let lock = fs::read_to_string(sources.lock).at(sources.lock)?;
-    let is_in = |name: &str| owners.contains(name) || sources.beside.iter().any(|beside| name.starts_with(beside));
+    let is_in =
+        |name: &str| owners.contains(name) || sources.beside.iter().any(|beside| name.starts_with(beside));
     let debian = lock.lines().filter_map(|line| {
         let mut fields = line.split(' ');
         let (name, version, sha256) = (fields.next()?, fields.next()?, fields.next()?);
@@ -55,10 +61,12 @@ fn owners(tree: &Path, packages: &Packages) -> BTreeSet<String> {
     files
         .filter(|entry| !entry.file_type().is_dir())
         .filter_map(|entry| {
-            let inside = Path::new("/").join(entry.path().strip_prefix(tree).ok()?);
+            let path = inside(tree, entry.path());
             // The root has one folder of programs, the packages have two.
-            let other = inside.strip_prefix("/usr/bin").map(|name| Path::new("/usr/sbin").join(name));
-            packages.owner(&inside).or_else(|| packages.owner(&other.ok()?))
+            let other = path
+                .strip_prefix("/usr/bin")
+                .map(|name| Path::new("/usr/sbin").join(name));
+            packages.owner(&path).or_else(|| packages.owner(&other.ok()?))
         })
         .collect()
 }

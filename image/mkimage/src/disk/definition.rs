@@ -86,7 +86,11 @@ pub fn read(folder: &Path, names: Names<'_>) -> Result<Vec<Definition>, Failure>
 fn parse(name: &str, text: &str, names: Names<'_>) -> Result<Option<Definition>, String> {
     let ini = Ini::load_from_str(text).map_err(|error| error.to_string())?;
     let section = ini.section(Some("Partition")).ok_or("no section [Partition]")?;
-    let field = |key: &str| section.get(key).ok_or_else(|| format!("[Partition] {key}= is missing"));
+    let field = |key: &str| {
+        section
+            .get(key)
+            .ok_or_else(|| format!("[Partition] {key}= is missing"))
+    };
     let kind = field("Type")?;
     // The others are as large as the disk allows, and are made at the first boot.
     let Some(kind) = Kind::named(kind) else {
@@ -94,9 +98,13 @@ fn parse(name: &str, text: &str, names: Names<'_>) -> Result<Option<Definition>,
     };
     let (least, most) = (bytes(field("SizeMinBytes")?)?, bytes(field("SizeMaxBytes")?)?);
     if least != most {
-        return Err(format!("{kind:?} is made at build time, so SizeMinBytes= and SizeMaxBytes= must be equal"));
+        return Err(format!(
+            "{kind:?} is made at build time, so SizeMinBytes= and SizeMaxBytes= must be equal"
+        ));
     }
-    let label = field("Label")?.replace("%M", names.image).replace("%A", names.version);
+    let label = field("Label")?
+        .replace("%M", names.image)
+        .replace("%A", names.version);
     Ok(Some(Definition {
         name: name.to_owned(),
         kind,
@@ -131,7 +139,10 @@ mod tests {
     fn a_partition_of_fixed_size_is_made_now() {
         let text = "# why\n[Partition]\nType=root\nLabel=%M_%A\nSizeMinBytes=64M\nSizeMaxBytes=64M\n";
         let definition = parse("20-root-a", text, NAMES).unwrap().unwrap();
-        assert_eq!((definition.kind, definition.label.as_str()), (Kind::Root, "kiirtee_1.2"));
+        assert_eq!(
+            (definition.kind, definition.label.as_str()),
+            (Kind::Root, "kiirtee_1.2")
+        );
         assert_eq!(definition.size, 64 << 20);
     }
 
@@ -142,10 +153,20 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_named() {
-        let sizes = |least, most| format!("[Partition]\nType=esp\nLabel=esp\nSizeMinBytes={least}\nSizeMaxBytes={most}\n");
-        assert!(parse("x", &sizes("1M", "2M"), NAMES).unwrap_err().contains("must be equal"));
+        let sizes = |least, most| {
+            format!("[Partition]\nType=esp\nLabel=esp\nSizeMinBytes={least}\nSizeMaxBytes={most}\n")
+        };
+        assert!(
+            parse("x", &sizes("1M", "2M"), NAMES)
+                .unwrap_err()
+                .contains("must be equal")
+        );
         assert!(parse("x", &sizes("1Q", "1Q"), NAMES).unwrap_err().contains("1Q"));
-        assert!(parse("x", "[Partition]\nType=esp\n", NAMES).unwrap_err().contains("SizeMinBytes"));
+        assert!(
+            parse("x", "[Partition]\nType=esp\n", NAMES)
+                .unwrap_err()
+                .contains("SizeMinBytes")
+        );
         assert!(parse("x", "Type=esp\n", NAMES).is_err());
     }
 }

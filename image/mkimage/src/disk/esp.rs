@@ -82,7 +82,10 @@ mod tests {
         let filesystem = FileSystem::new(File::open(&one).unwrap(), FsOptions::new()).unwrap();
         let mut content = String::new();
         let root = filesystem.root_dir();
-        root.open_file("EFI/Linux/kiirtee_1.efi").unwrap().read_to_string(&mut content).unwrap();
+        root.open_file("EFI/Linux/kiirtee_1.efi")
+            .unwrap()
+            .read_to_string(&mut content)
+            .unwrap();
         assert_eq!(content, "kernel");
     }
 }

@@ -104,7 +104,9 @@ impl Root {
             "0 {sectors} verity 1 PARTUUID={data} PARTUUID={hashes} {BLOCK} {BLOCK} {blocks} 1 sha256 {} {SALT} 1 panic_on_corruption",
             self.hash
         );
-        Ok(format!("root=/dev/dm-0 ro rootfstype=erofs dm-mod.create=\"root,,0,ro,{table}\""))
+        Ok(format!(
+            "root=/dev/dm-0 ro rootfstype=erofs dm-mod.create=\"root,,0,ro,{table}\""
+        ))
     }
 }
 
@@ -132,8 +134,14 @@ mod tests {
             hash: "00112233445566778899aabbccddeeff0123456789abcdef0123456789abcdef".into(),
             size: 8192,
         };
-        assert_eq!(root.data_uuid().unwrap().to_string(), "00112233-4455-6677-8899-aabbccddeeff");
-        assert_eq!(root.hashes_uuid().unwrap().to_string(), "01234567-89ab-cdef-0123-456789abcdef");
+        assert_eq!(
+            root.data_uuid().unwrap().to_string(),
+            "00112233-4455-6677-8899-aabbccddeeff"
+        );
+        assert_eq!(
+            root.hashes_uuid().unwrap().to_string(),
+            "01234567-89ab-cdef-0123-456789abcdef"
+        );
         let line = root.command_line().unwrap();
         assert!(line.contains("0 16 verity 1 PARTUUID=00112233-"), "{line}");
         assert!(line.contains(" 4096 4096 2 1 sha256 0011"), "{line}");

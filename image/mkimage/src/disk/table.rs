@@ -43,7 +43,13 @@ pub fn write(image: &Path, partitions: &[Filled]) -> Result<(), Failure> {
         .map(|filled| filled.definition.size.next_multiple_of(ALIGNMENT))
         .sum::<u64>()
         .saturating_add(ALIGNMENT.saturating_mul(2));
-    let file = File::options().create(true).truncate(true).read(true).write(true).open(image).at(image)?;
+    let file = File::options()
+        .create(true)
+        .truncate(true)
+        .read(true)
+        .write(true)
+        .open(image)
+        .at(image)?;
     file.set_len(size).at(image)?;
     write_protective(&file, size).at(image)?;
     let table = partitions.iter().enumerate();
@@ -51,7 +57,8 @@ pub fn write(image: &Path, partitions: &[Filled]) -> Result<(), Failure> {
     let mut entries = BTreeMap::new();
     for (index, filled) in table {
         copy(&file, begin, filled).at(image)?;
-        let number = u32::try_from(index.saturating_add(1)).map_err(|_| Failure::unusable("repart.d", "too many"))?;
+        let number =
+            u32::try_from(index.saturating_add(1)).map_err(|_| Failure::unusable("repart.d", "too many"))?;
         entries.insert(number, entry(begin, filled));
         begin = begin.saturating_add(filled.definition.size.next_multiple_of(ALIGNMENT));
     }
@@ -60,7 +67,10 @@ pub fn write(image: &Path, partitions: &[Filled]) -> Result<(), Failure> {
 
 fn write_protective(mut file: &File, size: u64) -> std::io::Result<()> {
     let sectors = u32::try_from(size / SECTOR - 1).unwrap_or(u32::MAX);
-    ProtectiveMBR::with_lb_size(sectors).overwrite_lba0(&mut file).map(drop).map_err(std::io::Error::other)
+    ProtectiveMBR::with_lb_size(sectors)
+        .overwrite_lba0(&mut file)
+        .map(drop)
+        .map_err(std::io::Error::other)
 }
 
 fn entry(begin: u64, filled: &Filled) -> Partition {
@@ -81,7 +91,9 @@ fn entry(begin: u64, filled: &Filled) -> Partition {
 }
 
 fn write_table(file: File, entries: BTreeMap<u32, Partition>) -> Result<(), Box<dyn std::error::Error>> {
-    let config = gpt::GptConfig::new().writable(true).logical_block_size(LogicalBlockSize::Lb512);
+    let config = gpt::GptConfig::new()
+        .writable(true)
+        .logical_block_size(LogicalBlockSize::Lb512);
     let mut disk = config.create_from_device(file, Some(DISK))?;
     disk.update_partitions(entries)?;
     disk.write()?;

@@ -42,9 +42,15 @@ pub fn build(ingredients: &Ingredients<'_>) -> Result<Vec<u8>, Failure> {
         files.folder(Path::new(name));
     }
     files.program("init", ingredients.init, ingredients.tree)?;
-    files.program("usr/bin/dmsetup", &ingredients.tree.join("usr/bin/dmsetup"), ingredients.tree)?;
+    files.program(
+        "usr/bin/dmsetup",
+        &ingredients.tree.join("usr/bin/dmsetup"),
+        ingredients.tree,
+    )?;
     files.link("lib64", "usr/lib64");
-    let loader = ingredients.tree.join("usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2");
+    let loader = ingredients
+        .tree
+        .join("usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2");
     files.file(&Path::new("usr").join(LOADER.trim_start_matches('/')), &loader)?;
     let mut order = String::new();
     for module in ingredients.modules {
@@ -123,7 +129,12 @@ impl Files {
                 Content::File { mode, bytes } => (REGULAR | mode, bytes),
             };
             let name = path.display().to_string();
-            write(&mut bytes, newc::Builder::new(&name).ino(number).mode(mode).nlink(1), &data).at(&path)?;
+            write(
+                &mut bytes,
+                newc::Builder::new(&name).ino(number).mode(mode).nlink(1),
+                &data,
+            )
+            .at(&path)?;
         }
         newc::trailer(&mut bytes).at(Path::new("the initrd"))?;
         Ok(bytes)

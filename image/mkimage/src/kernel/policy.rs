@@ -71,7 +71,12 @@ pub fn sign(key: &Path, at_phase: impl Fn(&[&str]) -> Register) -> Result<Vec<u8
 /// # Errors
 /// When the key cannot be read.
 pub fn public_key(key: &Path) -> Result<Vec<u8>, Failure> {
-    let arguments = ["pkey".as_ref(), "-in".as_ref(), key.as_os_str(), "-pubout".as_ref()];
+    let arguments = [
+        "pkey".as_ref(),
+        "-in".as_ref(),
+        key.as_os_str(),
+        "-pubout".as_ref(),
+    ];
     OPENSSL.run(arguments).map(String::into_bytes)
 }
 

@@ -37,7 +37,10 @@ pub fn assemble(stub: &[u8], sections: &[Section]) -> Result<Vec<u8>, Failure> {
 /// When the stub is no PE file.
 pub fn own_section(stub: &[u8], name: &str) -> Result<Option<Vec<u8>>, Failure> {
     let pe = goblin::pe::PE::parse(stub).map_err(|error| Failure::unusable("the stub", error.to_string()))?;
-    let found = pe.sections.iter().find(|section| section.name().is_ok_and(|own| own == name));
+    let found = pe
+        .sections
+        .iter()
+        .find(|section| section.name().is_ok_and(|own| own == name));
     Ok(found.and_then(|section| {
         let begin = usize::try_from(section.pointer_to_raw_data).ok()?;
         let length = usize::try_from(section.virtual_size.min(section.size_of_raw_data)).ok()?;
@@ -62,7 +65,11 @@ impl Image {
     fn parse(stub: &[u8]) -> Result<Self, Failure> {
         let wrong = |what: &str| Failure::unusable("the stub", what);
         let pe = goblin::pe::PE::parse(stub).map_err(|error| wrong(&error.to_string()))?;
-        let optional = pe.header.optional_header.ok_or_else(|| wrong("no optional header"))?.windows_fields;
+        let optional = pe
+            .header
+            .optional_header
+            .ok_or_else(|| wrong("no optional header"))?
+            .windows_fields;
         let size = |value: u32| usize::try_from(value).map_err(|_| wrong("a size is too large"));
         let coff = size(pe.header.dos_header.pe_pointer)?;
         let table = coff + COFF + usize::from(pe.header.coff_header.size_of_optional_header);
@@ -91,9 +98,13 @@ impl Image {
         let raw_size = section.data.len().next_multiple_of(self.file_alignment);
         let header = self.header(section, raw, raw_size)?;
         let end = self.next_header + SECTION_HEADER;
-        let place = (end <= self.headers_end).then(|| self.bytes.get_mut(self.next_header..end)).flatten();
+        let place = (end <= self.headers_end)
+            .then(|| self.bytes.get_mut(self.next_header..end))
+            .flatten();
         place
-            .ok_or_else(|| Failure::unusable("the stub", format!("no room for the section {}", section.name)))?
+            .ok_or_else(|| {
+                Failure::unusable("the stub", format!("no room for the section {}", section.name))
+            })?
             .copy_from_slice(&header);
         self.bytes.resize(raw, 0);
         self.bytes.extend_from_slice(&section.data);

@@ -4,17 +4,30 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use super::elf;
+use super::packages::inside;
 use crate::failure::{At, Failure};
 
 /// Interpreters and shells: with one of these a hole becomes a login.
 const INTERPRETERS: &[&str] = &[
-    "ash", "awk", "bash", "busybox", "csh", "dash", "expect", "gawk", "ksh", "lua", "mawk", "node", "perl", "php", "python3",
-    "ruby", "sh", "tclsh", "zsh",
+    "ash", "awk", "bash", "busybox", "csh", "dash", "expect", "gawk", "ksh", "lua", "mawk", "node", "perl",
+    "php", "python3", "ruby", "sh", "tclsh", "zsh",
 ];
 /// Programs that let somebody in, change who one is, or install something.
 const WAYS_IN: &[&str] = &[
-    "agetty", "apt", "apt-get", "dbus-daemon", "dpkg", "getty", "login", "run0", "sshd", "su", "sudo", "sulogin",
-    "systemd-run", "telnetd",
+    "agetty",
+    "apt",
+    "apt-get",
+    "dbus-daemon",
+    "dpkg",
+    "getty",
+    "login",
+    "run0",
+    "sshd",
+    "su",
+    "sudo",
+    "sulogin",
+    "systemd-run",
+    "telnetd",
 ];
 const SET_ID: u32 = 0o6000;
 const WORLD_WRITABLE: u32 = 0o002;
@@ -25,24 +38,37 @@ const WORLD_WRITABLE: u32 = 0o002;
 /// [`Failure::Root`] with everything that must not be there.
 pub fn check(tree: &Path) -> Result<(), Failure> {
     let mut found = Vec::new();
-    for entry in walkdir::WalkDir::new(tree).sort_by_file_name().into_iter().flatten() {
-        let inside = Path::new("/").join(entry.path().strip_prefix(tree).unwrap_or(entry.path()));
+    for entry in walkdir::WalkDir::new(tree)
+        .sort_by_file_name()
+        .into_iter()
+        .flatten()
+    {
+        let path = inside(tree, entry.path());
         if let Some(problem) = problem(entry.path())? {
-            found.push(format!("{}: {problem}", inside.display()));
+            found.push(format!("{}: {problem}", path.display()));
         }
     }
-    if found.is_empty() { Ok(()) } else { Err(Failure::Root(found)) }
+    if found.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Root(found))
+    }
 }
 
 fn problem(path: &Path) -> Result<Option<String>, Failure> {
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let metadata = path.symlink_metadata().at(path)?;
     let mode = metadata.permissions().mode();
     if INTERPRETERS.contains(&name.as_str()) && !metadata.is_dir() {
         return Ok(Some("a shell or an interpreter".to_owned()));
     }
     if WAYS_IN.contains(&name.as_str()) && !metadata.is_dir() {
-        return Ok(Some("a way to log in, to become somebody else, or to install something".to_owned()));
+        return Ok(Some(
+            "a way to log in, to become somebody else, or to install something".to_owned(),
+        ));
     }
     if metadata.is_symlink() || metadata.is_dir() {
         return Ok(None);
@@ -54,7 +80,9 @@ fn problem(path: &Path) -> Result<Option<String>, Failure> {
         return Ok(Some(format!("everybody may write to it (mode {mode:o})")));
     }
     if mode & 0o111 != 0 && elf::linked(path)?.is_none() {
-        return Ok(Some("a program that is no ELF file: a script without an interpreter".to_owned()));
+        return Ok(Some(
+            "a program that is no ELF file: a script without an interpreter".to_owned(),
+        ));
     }
     Ok(None)
 }

@@ -28,7 +28,10 @@ pub fn linked(path: &Path) -> Result<Option<Linked>, Failure> {
     let folders = elf.runpaths.iter().chain(&elf.rpaths);
     Ok(Some(Linked {
         libraries: elf.libraries.iter().map(ToString::to_string).collect(),
-        folders: folders.flat_map(|list| list.split(':')).map(str::to_owned).collect(),
+        folders: folders
+            .flat_map(|list| list.split(':'))
+            .map(str::to_owned)
+            .collect(),
     }))
 }
 
@@ -40,7 +43,10 @@ mod tests {
     fn a_program_names_its_libraries_and_a_text_none() {
         let own = std::env::current_exe().unwrap();
         let linked_with = linked(&own).unwrap().unwrap();
-        assert!(linked_with.libraries.iter().any(|name| name == "libc.so.6"), "{linked_with:?}");
+        assert!(
+            linked_with.libraries.iter().any(|name| name == "libc.so.6"),
+            "{linked_with:?}"
+        );
         let text = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(text.path(), "#!/bin/sh\n").unwrap();
         assert_eq!(linked(text.path()).unwrap(), None);

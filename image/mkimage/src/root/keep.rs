@@ -5,7 +5,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
 use super::manifest::Entry;
-use super::packages::{Packages, resolve};
+use super::packages::{Packages, inside, resolve};
 use crate::failure::{At, Failure};
 
 /// Most links that are followed from one name to a file.
@@ -56,7 +56,11 @@ impl<'a> Root<'a> {
                 self.take(path)?;
             }
         }
-        if missing.is_empty() { Ok(()) } else { Err(Failure::Root(missing)) }
+        if missing.is_empty() {
+            Ok(())
+        } else {
+            Err(Failure::Root(missing))
+        }
     }
 
     /// Copies a file of the packages, and what it points at if it is a link. Whether there is such a file.
@@ -85,7 +89,10 @@ impl<'a> Root<'a> {
             }
             path = resolve(&path, &target);
         }
-        Err(Failure::unusable(path.display(), "links point at links without end"))
+        Err(Failure::unusable(
+            path.display(),
+            "links point at links without end",
+        ))
     }
 
     fn copy(&self, source: &Path, path: &Path) -> Result<(), Failure> {
@@ -114,12 +121,12 @@ impl<'a> Root<'a> {
     pub fn drop_dangling(&self, folder: &Path) -> Result<(), Failure> {
         let place = self.place(folder);
         for entry in walkdir::WalkDir::new(&place).into_iter().flatten() {
-            let inside = Path::new("/").join(entry.path().strip_prefix(self.tree).unwrap_or(entry.path()));
+            let path = inside(self.tree, entry.path());
             if !entry.path_is_symlink() {
                 continue;
             }
             let target = entry.path().read_link().at(entry.path())?;
-            if self.place(&resolve(&inside, &target)).symlink_metadata().is_err() {
+            if self.place(&resolve(&path, &target)).symlink_metadata().is_err() {
                 fs::remove_file(entry.path()).at(entry.path())?;
             }
         }

@@ -28,7 +28,10 @@ pub fn complete(tree: &Path, root: &Root<'_>, entries: &[Entry]) -> Result<(), F
             search.need("systemd/root.manifest", name, &[])?;
         }
     }
-    let files = walkdir::WalkDir::new(tree).sort_by_file_name().into_iter().flatten();
+    let files = walkdir::WalkDir::new(tree)
+        .sort_by_file_name()
+        .into_iter()
+        .flatten();
     for file in files.filter(|entry| entry.file_type().is_file()) {
         search.queue.push_back(file.into_path());
     }
@@ -47,7 +50,11 @@ impl Search<'_> {
     fn run(mut self) -> Result<(), Failure> {
         while let Some(file) = self.queue.pop_front() {
             if let Some(linked) = elf::linked(&file)? {
-                let who = file.strip_prefix(self.tree).unwrap_or(&file).display().to_string();
+                let who = file
+                    .strip_prefix(self.tree)
+                    .unwrap_or(&file)
+                    .display()
+                    .to_string();
                 for name in &linked.libraries {
                     self.need(&who, name, &linked.folders)?;
                 }
@@ -64,7 +71,10 @@ impl Search<'_> {
         if !self.seen.insert(name.to_owned()) {
             return Ok(());
         }
-        let own = folders.iter().map(String::as_str).filter(|folder| folder.starts_with('/'));
+        let own = folders
+            .iter()
+            .map(String::as_str)
+            .filter(|folder| folder.starts_with('/'));
         for folder in own.chain(FOLDERS) {
             let path = Path::new(folder).join(name);
             let is_there = self.root.place(&path).exists();
@@ -73,7 +83,9 @@ impl Search<'_> {
                 return Ok(());
             }
         }
-        self.missing.push(format!("{who} needs {name}, and no package of image/packages.list has it"));
+        self.missing.push(format!(
+            "{who} needs {name}, and no package of image/packages.list has it"
+        ));
         Ok(())
     }
 }

@@ -45,7 +45,9 @@ fn entry(line: &str) -> Result<Entry, String> {
         return Ok(Entry::Dlopen(name.trim().to_owned()));
     }
     if !line.starts_with('/') {
-        return Err(format!("`{line}`: expected a path that begins with /, or `dlopen NAME`"));
+        return Err(format!(
+            "`{line}`: expected a path that begins with /, or `dlopen NAME`"
+        ));
     }
     if line.split('/').any(|part| part == "..") && !line.contains(" -> ") {
         return Err(format!("`{line}`: a path must not have `..`"));

@@ -59,15 +59,24 @@ impl Packages {
     #[must_use]
     pub fn owner(&self, path: &Path) -> Option<String> {
         let inside = path.strip_prefix("/").unwrap_or(path);
-        let tree = self.trees.iter().find(|tree| tree.join(inside).symlink_metadata().is_ok())?;
+        let tree = self
+            .trees
+            .iter()
+            .find(|tree| tree.join(inside).symlink_metadata().is_ok())?;
         Some(tree.file_name()?.to_string_lossy().into_owned())
     }
+}
+
+/// What the root calls a file of its tree.
+#[must_use]
+pub fn inside(tree: &Path, file: &Path) -> PathBuf {
+    Path::new("/").join(file.strip_prefix(tree).unwrap_or(file))
 }
 
 /// The path in the root that a link at `link` with this target means.
 #[must_use]
 pub fn resolve(link: &Path, target: &Path) -> PathBuf {
-    let base = link.parent().unwrap_or(Path::new("/"));
+    let base = link.parent().unwrap_or_else(|| Path::new("/"));
     let mut path = PathBuf::from("/");
     for component in base.join(target).components() {
         match component {
@@ -88,7 +97,10 @@ mod tests {
     #[test]
     fn links_are_resolved_from_where_they_are() {
         let resolved = |link: &str, target: &str| resolve(Path::new(link), Path::new(target));
-        assert_eq!(resolved("/usr/lib64/ld.so", "../lib/x/ld.so"), Path::new("/usr/lib/x/ld.so"));
+        assert_eq!(
+            resolved("/usr/lib64/ld.so", "../lib/x/ld.so"),
+            Path::new("/usr/lib/x/ld.so")
+        );
         assert_eq!(resolved("/usr/bin/a", "b"), Path::new("/usr/bin/b"));
         assert_eq!(resolved("/usr/bin/a", "/b"), Path::new("/b"));
         assert_eq!(resolved("/a", "../../b"), Path::new("/b"));
