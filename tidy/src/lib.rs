@@ -7,9 +7,11 @@
 //! - [`layers`]: imports go downward only, and binaries link only what they need
 //! - [`sources`]: small rooms, documented crates
 //! - [`changelog`]: the shape of `CHANGELOG.md`
+//! - [`definitions`]: what the appliance consists of is said once
 //! - [`documents`]: commands and links named in the documents exist, decisions are numbered
 
 pub mod changelog;
+pub mod definitions;
 pub mod documents;
 pub mod layers;
 pub mod sources;

@@ -1,6 +1,6 @@
 //! Every check of `tidy`, asked of this repository.
 
-use tidy::{Findings, changelog, documents, layers, root, sources};
+use tidy::{Findings, changelog, definitions, documents, layers, root, sources};
 
 fn clean(findings: &Findings) {
     assert!(findings.is_empty(), "\n  {}\n", findings.join("\n  "));
@@ -39,6 +39,11 @@ fn the_changelog_keeps_its_form() {
 fn the_documents_name_commands_and_files_that_exist() {
     clean(&documents::check_commands(&root()));
     clean(&documents::check_links(&root()));
+}
+
+#[test]
+fn the_appliance_is_defined_once() {
+    clean(&definitions::check_said_once(&root()));
 }
 
 #[test]
