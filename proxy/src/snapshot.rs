@@ -7,6 +7,7 @@
 
 pub mod addresses;
 pub mod files;
+pub mod internal_certificate;
 pub mod keys;
 pub mod material;
 pub mod tls;

@@ -2,13 +2,12 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use protocol_pki::certificate::{Certificate, CertificateError};
 use storage::message_log::{KeyError, LogKeys, OpenError};
 use storage::server_configuration::{ConfigurationError, ServerConfiguration};
 use storage::time_stamping::Rules;
@@ -28,6 +27,7 @@ use crate::process::Process;
 use crate::sealing::Sealing;
 use crate::server_proxy::ServerProxy;
 use crate::settings::Settings;
+use crate::snapshot::internal_certificate::{InternalCertificate, InternalCertificateError};
 use crate::snapshot::tls::TlsFactory;
 use crate::snapshot::watch::Watcher;
 use crate::snapshot::{Current, Snapshot};
@@ -76,13 +76,8 @@ pub enum StartError {
     #[error(transparent)]
     Archiving(#[from] archiving::ArchivingError),
     /// The internal certificate can't be read.
-    #[error("internal TLS certificate {path}: {source}")]
-    Certificate {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: CertificateError,
-    },
+    #[error(transparent)]
+    InternalCertificate(#[from] InternalCertificateError),
     /// No cipher suite is left.
     #[error("[proxy] {parameter}: {source}")]
     CipherSuites {
@@ -199,13 +194,7 @@ fn log_keys(settings: &Settings) -> Result<Option<Arc<LogKeys>>, StartError> {
 fn watcher(process: &Process) -> Result<Watcher, StartError> {
     let current = Arc::downgrade(&process.current);
     let factory = TlsFactory::new(process.signer.clone(), providers(&process.settings)?, current);
-    let internal = process
-        .settings
-        .kiirtee
-        .tls_certificate
-        .as_deref()
-        .map(read_certificate)
-        .transpose()?;
+    let internal = InternalCertificate::read(process.settings.kiirtee.tls_certificate.as_deref())?;
     let mut watcher = Watcher::new(
         Arc::clone(&process.settings),
         ServerConfiguration::open(&process.settings.kiirtee.server_configuration)?,
@@ -239,16 +228,6 @@ fn providers(settings: &Settings) -> Result<Providers, StartError> {
             &proxy.client_tls_ciphers,
             Some(&proxy.client_tls_protocols),
         )?,
-    })
-}
-
-fn read_certificate(path: &Path) -> Result<Certificate, StartError> {
-    let bytes =
-        std::fs::read(path).map_err(io_error(&format!("internal TLS certificate {}", path.display())))?;
-    let certificate = Certificate::from_der_or_pem(&bytes);
-    certificate.map_err(|source| StartError::Certificate {
-        path: path.to_owned(),
-        source,
     })
 }
 

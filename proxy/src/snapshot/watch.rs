@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use protocol_globalconf::GlobalConf;
-use protocol_pki::certificate::Certificate;
 use signer_client::{Client, Request, SignerError, Status};
 use storage::server_configuration::ServerConfiguration;
 use time::OffsetDateTime;
 
 use super::addresses::LookUps;
 use super::files::Directory;
+use super::internal_certificate::InternalCertificate;
 use super::keys::{Keys, OcspResponses};
 use super::material::LoadedGlobalConf;
 use super::tls::{TlsConfigs, TlsFactory};
@@ -40,7 +40,7 @@ pub struct Watcher {
     signer: Client,
     current: Arc<Current>,
     factory: TlsFactory,
-    internal_certificate: Option<Certificate>,
+    internal_certificate: InternalCertificate,
     files: Directory,
     seen: Seen,
     look_ups: LookUps,
@@ -74,7 +74,7 @@ impl Watcher {
         signer: Client,
         current: Arc<Current>,
         factory: TlsFactory,
-        internal_certificate: Option<Certificate>,
+        internal_certificate: InternalCertificate,
     ) -> Self {
         let files = Directory::new(&settings.kiirtee.global_configuration);
         Self {
@@ -181,7 +181,8 @@ impl Watcher {
             .selected
             .is_none_or(|at| at.elapsed() >= RESELECT_INTERVAL);
         let same = self.seen.status.as_ref() == Some(&status) && self.seen.ocsp.as_ref() == Some(&ocsp);
-        if same && !conf_changed && !due {
+        let shows_another = self.look_at_internal_certificate();
+        if same && !conf_changed && !due && !shows_another {
             return false;
         }
         next.device_problems = device_problems(&status);
@@ -190,6 +191,14 @@ impl Watcher {
         self.seen.ocsp = Some(ocsp);
         self.seen.selected = Some(Instant::now());
         true
+    }
+
+    fn look_at_internal_certificate(&mut self) -> bool {
+        let looked = self.internal_certificate.look();
+        looked.unwrap_or_else(|error| {
+            self.problem(error.to_string());
+            false
+        })
     }
 
     /// Asked with little patience: while the signer is busy, other changes must take effect.
@@ -237,10 +246,13 @@ impl Watcher {
             self.factory
                 .peers(at_hand.peers.as_ref(), key, issuers.into_iter().collect())
         });
-        let internal = match (&at_hand.internal, &self.internal_certificate) {
-            (Some(known), _) => Some(Arc::clone(known)),
-            (None, Some(certificate)) => self.factory.internal(certificate, status)?,
-            (None, None) => None,
+        let known = at_hand.internal.clone();
+        let internal = match self.internal_certificate.get() {
+            Some(certificate) if at_hand.internal_certificate() != Some(certificate.as_der()) => {
+                // One whose key is not there yet leaves what was known.
+                self.factory.internal(certificate, status)?.or(known)
+            }
+            _ => known,
         };
         Ok(TlsConfigs {
             peers: peers.transpose()?,
