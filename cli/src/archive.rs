@@ -165,6 +165,9 @@ impl Checker {
     fn check(&self, path: &Path, previous: Option<&str>, report: &mut Report) -> Result<FileReport, Failure> {
         let unreadable = || format!("read {}", path.display());
         let mut file = File::open(path).or_unusable(unreadable)?;
+        if let Some(digest) = archive::seal::measure(&file).or_unusable(unreadable)? {
+            report.seal(path, digest);
+        }
         let mut beginning = [0];
         let read = file.read(&mut beginning).or_unusable(unreadable)?;
         file.seek(SeekFrom::Start(0)).or_unusable(unreadable)?;

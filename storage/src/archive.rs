@@ -6,7 +6,8 @@
 //! covers all before it. So files that follow one another are a chain of digests, one chain a group.
 //!
 //! [`run()`] archives what waits; [`verify()`] checks a file and [`Folder`] a chain of files. A file may be encrypted for the
-//! operators or members that [`openpgp::Keyring`] names, and then ends in `.gpg`; [`Sink`] encrypts.
+//! operators or members that [`openpgp::Keyring`] names, and then ends in `.gpg`; [`Sink`] encrypts. Where the file system
+//! can, the kernel lets nobody change a file any more ([`seal`]).
 //!
 //! **Invariant:** every record is in exactly one file of its group's chain, whenever the process is killed; see
 //! [`crate::message_log`], which keeps the account.
@@ -20,6 +21,7 @@ mod linking_info;
 mod local_time;
 pub mod openpgp;
 mod run;
+pub mod seal;
 mod sink;
 mod verify;
 
@@ -28,7 +30,7 @@ pub use error::ArchiveError;
 pub use folder::{ChainReport, Folder, is_archive_name};
 pub use group::Grouping;
 pub use linking_info::{LinkingInfo, LinkingInfoError, MAX_LINKING_INFO};
-pub use run::{Archived, Settings, run};
+pub use run::{Archived, ArchivedFile, Settings, run};
 pub use sink::Sink;
 pub use verify::{FileReport, Problem, for_each_container, verify};
 

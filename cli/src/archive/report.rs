@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use storage::archive::seal::SealDigest;
 use storage::archive::{ChainReport, Folder};
 
 use super::contents::Invalid;
@@ -22,6 +23,8 @@ pub(super) struct Report {
     places: BTreeMap<String, PathBuf>,
     #[serde(skip)]
     contents: BTreeMap<PathBuf, (usize, Vec<Invalid>)>,
+    #[serde(skip)]
+    seals: BTreeMap<PathBuf, String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -32,6 +35,9 @@ struct FileAnswer {
     previous_file: String,
     previous_digest: String,
     last_digest: String,
+    /// What the kernel holds the file to, if it is sealed where it lies.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    seal: Option<String>,
     problems: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     valid_containers: Option<usize>,
@@ -57,6 +63,11 @@ impl Report {
         self.places.insert(name.to_owned(), path.to_owned());
     }
 
+    /// What a file is sealed with.
+    pub(super) fn seal(&mut self, path: &Path, digest: SealDigest) {
+        self.seals.insert(path.to_owned(), digest.to_string());
+    }
+
     /// What the containers of a file are.
     pub(super) fn containers(&mut self, path: &Path, checked: (usize, Vec<Invalid>)) {
         self.contents.insert(path.to_owned(), checked);
@@ -77,12 +88,13 @@ impl Report {
                  }| { format!("the container {container} is not valid, {code}: {reason}") },
             ));
             self.files.push(FileAnswer {
-                file: path,
                 valid: problems.is_empty(),
                 containers: found.containers,
                 previous_file: found.previous.file.clone(),
                 previous_digest: found.previous.digest.clone(),
                 last_digest: found.last_digest.clone(),
+                seal: self.seals.remove(&path),
+                file: path,
                 problems,
                 valid_containers: contents.map(|(valid, _)| valid),
             });
@@ -129,6 +141,9 @@ impl Report {
             ))?;
             for problem in &file.problems {
                 output::line(&format!("  {problem}"))?;
+            }
+            if let Some(seal) = &file.seal {
+                output::line(&format!("  sealed       {seal}"))?;
             }
             if let Some(valid) = file.valid_containers {
                 output::line(&format!("  {valid} containers are valid evidence"))?;

@@ -3,10 +3,11 @@
 mod transfer;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use storage::archive::openpgp::{Keyring, KeyringSettings, OpenPgpError};
+use storage::archive::seal::{self, FsVerity, Sealing};
 use storage::archive::{self, Archived};
 use time::OffsetDateTime;
 
@@ -48,6 +49,7 @@ pub fn start(process: &Arc<Process>) -> Result<Background, ArchivingError> {
         return Ok(background);
     }
     make_folder(settings)?;
+    tell_sealing(settings.kiirtee.seal_archives, &settings.archive_dir());
     tracing::info!(
         folder = %settings.archive_dir().display(),
         schedule = %settings.message_log.archive_interval,
@@ -84,6 +86,23 @@ pub fn keyring(settings: &MessageLogSettings) -> Result<Option<Keyring>, OpenPgp
 fn make_folder(settings: &Settings) -> Result<(), ArchivingError> {
     let path = settings.archive_dir();
     std::fs::create_dir_all(&path).map_err(|source| ArchivingError::Folder { path, source })
+}
+
+/// Says whether archives are sealed, as found out now. Whether a file can be is decided with each.
+fn tell_sealing(sealing: Sealing, folder: &Path) {
+    let tried = match sealing {
+        Sealing::Off => return tracing::info!("archives are not sealed: `[kiirtee] seal-archives` is off"),
+        Sealing::Auto | Sealing::Required => seal::try_in(folder, &FsVerity),
+    };
+    match (tried, sealing) {
+        (Ok(()), _) => tracing::info!("archives are sealed with fs-verity"),
+        (Err(error), Sealing::Required) => tracing::error!(
+            %error,
+            folder = %folder.display(),
+            "archives can't be sealed, and `[kiirtee] seal-archives` is required: nothing is archived"
+        ),
+        (Err(error), _) => tracing::info!(%error, folder = %folder.display(), "archives are not sealed"),
+    }
 }
 
 /// One round: archives what waits, counts and tells it, and runs the operator's command.
@@ -124,6 +143,8 @@ fn archive(process: &Process, stop: &Stop) -> Result<Archived, Box<dyn std::erro
         max_file_size: settings.archive_max_filesize,
         batch: settings.archive_transaction_batch,
         keyring: keyring.as_ref(),
+        sealing: process.settings.kiirtee.seal_archives,
+        sealer: &FsVerity,
     };
     Ok(archive::run(&process.log, &settings, || stop.is_told())?)
 }
@@ -133,7 +154,8 @@ fn tell(process: &Process, done: &Archived, stop: &Stop) {
         return;
     }
     for file in &done.files {
-        tracing::info!(file = %file.display(), "archive written");
+        let seal = file.seal.map(tracing::field::display);
+        tracing::info!(file = %file.path.display(), seal, "archive written");
     }
     tracing::info!(
         records = done.records,

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use serde::Deserialize;
+use storage::archive::seal::Sealing;
 
 use crate::worker::DriverChoice;
 
@@ -49,6 +50,8 @@ pub struct OwnSettings {
     pub drain_seconds: u64,
     /// Whether records are archived.
     pub archiving: bool,
+    /// Whether archive files are sealed with fs-verity.
+    pub seal_archives: Sealing,
     /// Seconds between rounds of time-stamping, instead of the global configuration's; for sandboxes.
     pub timestamp_interval_override: Option<u64>,
 }

@@ -16,6 +16,9 @@ const fn number(key: &'static str, default: i64, bounds: (i64, i64, &'static str
 /// Names of the proxy's `DriverChoice`.
 const IO_DRIVERS: &[&str] = &["auto", "ring", "epoll"];
 
+/// Names of storage's `Sealing`.
+const SEALING: &[&str] = &["auto", "required", "off"];
+
 const PRESETS: &[&str] = &[
     Preset::Ee.code(),
     Preset::Fi.code(),
@@ -84,6 +87,10 @@ pub(super) const TABLE: &[Parameter] = &[
     number("drain-seconds", 30, (0, MOST, "s")).means("how long running exchanges may go on after SIGTERM"),
     Parameter::switch("kiirtee", "archiving", true)
         .means("archive time-stamped records; without, they are removed unarchived when they are old enough"),
+    Parameter::new("kiirtee", "seal-archives", Kind::Choice(SEALING), Value::Text("auto")).means(
+        "seal archive files with fs-verity, so that nobody can change them any more: auto = where the file system can; required = \
+         nothing is archived where it can't; off = never",
+    ),
     Parameter::new("kiirtee", "timestamp-interval-override", Kind::Number(1, MOST), Value::Unset)
         .means("seconds between rounds of time-stamping instead of the global configuration's; for sandboxes"),
     // The configuration client.

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::openpgp::OpenPgpError;
+use super::seal::SealError;
 use crate::message_log::{LogError, ReadError};
 
 /// Why archiving stopped. What is in complete archives stays there, the rest waits for the next run.
@@ -22,6 +23,14 @@ pub enum ArchiveError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// The complete archive cannot be sealed; it stays under its temporary name and is sealed and named by a later run.
+    #[error("archive {} cannot be sealed: {source}", path.display())]
+    Seal {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: SealError,
     },
     /// The archive cannot be encrypted.
     #[error("the archive of group {group:?} cannot be encrypted: {source}")]

@@ -8,6 +8,7 @@ use protocol_message::identifier::ClientId;
 
 use super::file::{ArchiveFile, TEMPORARY};
 use super::openpgp::Keyring;
+use super::seal::{SealDigest, SealError, Sealer, Sealing};
 use super::{ArchiveError, DigestAlgorithm, Grouping};
 use crate::message_log::{MessageLog, PreparedArchive, RecordId};
 
@@ -26,6 +27,10 @@ pub struct Settings<'a> {
     pub batch: usize,
     /// For whom archives are encrypted, if they are.
     pub keyring: Option<&'a Keyring>,
+    /// Whether they are sealed.
+    pub sealing: Sealing,
+    /// What seals them.
+    pub sealer: &'a dyn Sealer,
 }
 
 /// What a run did.
@@ -34,7 +39,16 @@ pub struct Archived {
     /// Records archived.
     pub records: u64,
     /// Files that they are in now.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<ArchivedFile>,
+}
+
+/// A file that was finished.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchivedFile {
+    /// Where.
+    pub path: PathBuf,
+    /// What it is sealed with, if it is.
+    pub seal: Option<SealDigest>,
 }
 
 /// Archives all time-stamped records that are in no archive, file by file, until `stop` says so between two files.
@@ -169,17 +183,33 @@ impl Run<'_> {
         self.complete(prepared)
     }
 
-    /// Gives the file its name and settles the account.
+    /// Seals the file, gives it its name and settles the account. May be repeated after a crash at any place.
     fn complete(&mut self, archive: PreparedArchive) -> Result<(), ArchiveError> {
         let folder = self.settings.folder;
         let (temporary, path) = (folder.join(&archive.temporary), folder.join(&archive.link.file));
-        if temporary.try_exists().map_err(ArchiveError::io(&temporary))? {
+        let has_no_name = temporary.try_exists().map_err(ArchiveError::io(&temporary))?;
+        let seal = self.seal(if has_no_name { &temporary } else { &path })?;
+        if has_no_name {
             fs::rename(&temporary, &path).map_err(ArchiveError::io(&path))?;
         }
         sync(folder)?;
         self.done.records += u64::try_from(archive.records.len()).unwrap_or(u64::MAX);
-        self.done.files.push(path);
+        self.done.files.push(ArchivedFile { path, seal });
         Ok(self.log.finish_archive(archive)?)
+    }
+
+    fn seal(&self, path: &Path) -> Result<Option<SealDigest>, ArchiveError> {
+        if self.settings.sealing == Sealing::Off {
+            return Ok(None);
+        }
+        match self.settings.sealer.seal(path) {
+            Ok(digest) => Ok(Some(digest)),
+            Err(SealError::Unsupported) if self.settings.sealing == Sealing::Auto => Ok(None),
+            Err(source) => Err(ArchiveError::Seal {
+                path: path.to_owned(),
+                source,
+            }),
+        }
     }
 }
 

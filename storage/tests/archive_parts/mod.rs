@@ -6,6 +6,7 @@ use std::process::Command;
 
 use bytes::Bytes;
 use protocol_message::identifier::ClientId;
+use storage::archive::seal::{FsVerity, Sealing};
 use storage::archive::{DEFAULT_BATCH, DEFAULT_MAX_FILE_SIZE, DigestAlgorithm, Grouping, Settings};
 use storage::message_log::{
     Direction, MessageKind, MessageLog, Record, RecordId, Settings as LogSettings, SharedTimeStamp,
@@ -72,6 +73,8 @@ pub(crate) fn settings(folder: &Path) -> Settings<'_> {
         max_file_size: DEFAULT_MAX_FILE_SIZE,
         batch: DEFAULT_BATCH,
         keyring: None,
+        sealing: Sealing::Auto,
+        sealer: &FsVerity,
     }
 }
 

@@ -217,7 +217,7 @@ fn a_full_round_is_followed_by_the_next() {
 #[test]
 fn until_when_everything_is_stamped_is_told_only_when_nothing_is_left() {
     let seconds = || {
-        let now = time::OffsetDateTime::now_utc() - time::OffsetDateTime::UNIX_EPOCH;
+        let now = OffsetDateTime::now_utc() - OffsetDateTime::UNIX_EPOCH;
         now.as_seconds_f64()
     };
     let tsa = Tsa::start(Mode::Rejected);
