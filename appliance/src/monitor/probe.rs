@@ -6,6 +6,7 @@ pub mod certificates;
 pub mod http;
 pub mod journal;
 pub mod machine;
+pub mod memory;
 pub mod message;
 pub mod proxy;
 pub mod release;

@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::probe::memory::Memory;
 use super::verdict::Verdict;
 use crate::provision::Outcome;
 
@@ -28,6 +29,8 @@ pub struct Status {
     pub certificates: Vec<Certificate>,
     /// PCR 11 of the TPM (SHA-256), which tells the image that was measured; hexadecimal.
     pub pcr11: Option<String>,
+    /// The machine's memory.
+    pub memory: Option<Memory>,
     /// Signing requests that wait for certificates, names of their files (`GET /requests`).
     pub requests: Vec<String>,
     /// The last warnings and errors of the journal, the newest last.

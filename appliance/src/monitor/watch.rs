@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::plan::Plan;
-use super::probe::{self, certificates, journal, machine, message, proxy, release};
+use super::probe::{self, certificates, journal, machine, memory, message, proxy, release};
 use super::server::{self, Told};
 use super::status::{Facts, Stage, Status};
 use super::verdict::{Finding, Stamps, Verdict};
@@ -142,6 +142,7 @@ impl Watch {
             health: self.seen.verdict.clone(),
             certificates: certificates::certificates(root, &self.signer),
             pcr11: release::pcr11(root),
+            memory: memory::memory(root),
             requests,
             last_errors: journal::last(LAST_ERRORS),
             provisioning,

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use protocol_pki::csr::CertificateRequest;
-use protocol_pki::pem;
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, OrUnusable};
@@ -150,10 +149,10 @@ pub fn status() -> Result<Value, String> {
     serde_json::from_slice(&body).map_err(|why| format!("/status: {why}"))
 }
 
-/// A text or number of what the appliance says of itself, at the first of these places where there is one.
+/// What the appliance says of itself at a place of its answer, such as `/memory/total`.
 ///
 /// # Errors
-/// When it does not answer, or has none of them.
+/// When it does not answer, or has nothing there.
 pub fn status_at(place: &str) -> Result<Value, String> {
     let status = status()?;
     let value = status.pointer(place).filter(|value| !value.is_null());
@@ -167,66 +166,18 @@ pub fn status_at(place: &str) -> Result<Value, String> {
 /// # Errors
 /// When it does not have both yet.
 pub fn requests() -> Result<Requests, String> {
-    let body = http::get(&diagnostics("requests"), &[])?.good()?;
-    let text = String::from_utf8_lossy(&body);
-    // As JSON has line ends in a text.
-    requests_in(&text.replace("\\n", "\n"))
+    Ok(Requests {
+        sign: request("signing")?,
+        auth: request("authentication")?,
+    })
 }
 
-/// Both requests in a text: that of the authentication key is the one for the server's name.
-fn requests_in(text: &str) -> Result<Requests, String> {
-    let (mut sign, mut auth) = (None, None);
-    for der in pem::blocks("CERTIFICATE REQUEST", text) {
-        let request = CertificateRequest::from_der(&der).map_err(|why| why.to_string())?;
-        let subject = request.subject().to_string();
-        let is_auth = subject.contains(&format!("CN={}", Identity::SERVER));
-        let place = if is_auth { &mut auth } else { &mut sign };
-        *place = Some(pem::encode("CERTIFICATE REQUEST", &der));
-    }
-    match (sign, auth) {
-        (Some(sign), Some(auth)) => Ok(Requests { sign, auth }),
-        (sign, auth) => Err(format!(
-            "signing request for the signing key: {}, for the authentication key: {}",
-            sign.is_some(),
-            auth.is_some()
-        )),
-    }
+fn request(purpose: &str) -> Result<String, String> {
+    let body = http::get(&diagnostics(&format!("requests/{purpose}.pem")), &[])?.good()?;
+    CertificateRequest::from_der_or_pem(&body).map_err(|why| format!("{purpose}.pem: {why}"))?;
+    Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
 fn diagnostics(what: &str) -> String {
     format!("http://{APPLIANCE}:{DIAGNOSTICS}/{what}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use protocol_pki::csr;
-    use protocol_pki::digest::DigestAlgorithm;
-    use protocol_pki::key::{KeySpec, SoftwareKey};
-    use protocol_pki::name::DistinguishedName;
-
-    fn request(name: &str) -> String {
-        let key = SoftwareKey::generate(KeySpec::P256).unwrap();
-        let subject = DistinguishedName::build(&[("C", "SANDBOX"), ("CN", name)]).unwrap();
-        let der = csr::build(&subject, &[], &key.signer(DigestAlgorithm::Sha256)).unwrap();
-        pem::encode("CERTIFICATE REQUEST", &der)
-    }
-
-    #[test]
-    fn requests_are_told_apart_by_their_names() {
-        let (sign, auth) = (request("3003"), request("appliance"));
-        let found = requests_in(&format!("{auth}{sign}")).unwrap();
-        assert_eq!(
-            found,
-            Requests {
-                sign: sign.clone(),
-                auth
-            }
-        );
-        assert!(
-            requests_in(&sign)
-                .unwrap_err()
-                .contains("authentication key: false")
-        );
-    }
 }

@@ -7,13 +7,14 @@ use crate::state::Firmware;
 use crate::story::Story;
 use crate::world::{Provisioned, World};
 
-/// A medium that names another appliance does nothing. One that names this one: keys, configuration and evidence are
-/// gone, and the machine can be provisioned as if it were new.
+/// A medium that names another appliance does nothing. One that names this one: keys and configuration are gone, and
+/// the machine can be provisioned as if it were new. It does not speak for its former owner any more, whose evidence stays on
+/// its own volume.
 ///
 /// # Errors
 /// What does not go as it should.
 pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
-    let provisioned = world.provisioned(story, Firmware::None, "factory-reset")?;
+    let provisioned = world.provisioned(story, Firmware::Uefi, "factory-reset")?;
     let wrong = reset_medium(world, "not-this-one")?;
     let mut machine = world.boot(story, &provisioned.state, &[&wrong])?;
     let sent = world.exchange(story, &mut machine, &provisioned.identity)?;
@@ -25,8 +26,8 @@ pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
 
     let medium = reset_medium(world, &id)?;
     let mut machine = world.boot(story, &provisioned.state, &[&medium])?;
-    machine.until_console_shows(&["factory reset"])?;
-    story.tell("the appliance says that it is reset");
+    machine.until_console_shows(&["NOT PROVISIONED"])?;
+    story.tell("the appliance says that it is not provisioned");
     machine.cut_power();
     provision_again(world, story, &provisioned, &sent)
 }
@@ -42,7 +43,9 @@ fn provision_again(
     let mut machine = world.boot(story, &again.state, &[])?;
     world.exchange(story, &mut machine, &again.identity)?;
     let old = provisioned.identity.evidence(sent);
-    expect(old.is_err(), || "the evidence of before is still there".into())
+    expect(old.is_err(), || {
+        "it still gives out evidence of its former owner".into()
+    })
 }
 
 /// A medium that orders the reset of the appliance with this id.

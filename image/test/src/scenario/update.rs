@@ -85,7 +85,7 @@ fn updated(world: &mut World, story: &mut Story, name: &str) -> Result<Provision
     })?;
     story.figure("until the new version answers, s", machine.seconds());
     world.exchange(story, &mut machine, &provisioned.identity)?;
-    machine.until("waiting for the new version to be kept", is_blessed)?;
+    machine.until("waiting for the new version to be kept", is_kept)?;
     story.tell(format!("version {version} is healthy and kept"));
     machine.cut_power();
     let mut machine = world.boot(story, &provisioned.state, &[])?;
@@ -107,9 +107,7 @@ fn refused(
     version: &str,
 ) -> Result<(), Failure> {
     let mut machine = world.boot(story, &provisioned.state, &[medium])?;
-    let why = machine.until("waiting for the refusal in /status", || {
-        appliance::status_at("/update/refused")
-    })?;
+    let why = machine.until("waiting for the refusal in /status", refusal)?;
     story.tell(format!("refused: {why}"));
     world.exchange(story, &mut machine, &provisioned.identity)?;
     has_version(version).map_err(Failure::wrong)?;
@@ -134,12 +132,23 @@ fn has_version(version: &str) -> Result<(), String> {
     }
 }
 
-fn is_blessed() -> Result<(), String> {
-    let boot = appliance::status_at("/update/boot")?;
-    if boot == "good" {
+/// Why the update was refused.
+fn refusal() -> Result<String, String> {
+    let step = appliance::status_at("/update/step")?;
+    if step == "refused" {
+        let why = appliance::status_at("/update/reason")?;
+        return Ok(why.as_str().unwrap_or_default().to_owned());
+    }
+    Err(format!("the update is {step}"))
+}
+
+/// Whether the running version was tried, found healthy and is kept.
+fn is_kept() -> Result<(), String> {
+    let step = appliance::status_at("/update/step")?;
+    if step == "good" {
         Ok(())
     } else {
-        Err(format!("the boot counts as {boot}"))
+        Err(format!("the update is {step}"))
     }
 }
 
