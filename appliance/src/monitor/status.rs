@@ -149,10 +149,10 @@ impl Stage {
             Facts {
                 synchronised: false, ..
             } => Self::WaitingForTime,
-            Facts { requests: true, .. } => Self::Enrolling,
             Facts {
                 was_healthy: true, ..
             } => Self::Failing,
+            Facts { requests: true, .. } => Self::Enrolling,
             _ => Self::Starting,
         }
     }
@@ -204,6 +204,7 @@ mod tests {
             (
                 Facts {
                     requests: true,
+                    was_healthy: false,
                     ..failing
                 },
                 Stage::Enrolling,
