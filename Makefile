@@ -1,8 +1,8 @@
 # What people type. The work itself is in .ci/, so that a machine and a person run the same steps.
-.PHONY: help build release install demo test quick fuzz bench fmt docs clean
+.PHONY: help build release install image image-test demo test quick fuzz bench fmt docs clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand -t 16
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand -t 16
 
 build: ## install what is missing and compile everything
 	@.ci/prepare && .ci/steps build
@@ -13,6 +13,12 @@ release: ## compile what `install` installs, optimised
 
 install: ## install on this host, or below a folder (docs/installation.md): make install DESTDIR=/
 	@. .ci/environment && systemd/install.sh --binaries "$(or $(BINARIES),$$CARGO_TARGET_DIR/release)" "$(or $(DESTDIR),/)"
+
+image: ## make the appliance's image (docs/appliance.md): make image OPTIONS='--version 1.2.3'
+	@.ci/prepare image && image/build $(OPTIONS)
+
+image-test: ## make the image twice and two successors, boot them under QEMU, try what is promised: make image-test SCENARIOS=update
+	@.ci/prepare image && image/test/run $(OPTIONS) -- $(SCENARIOS)
 
 demo: ## start a complete instance on loopback, exchange messages, verify the evidence, stop
 	@.ci/prepare && .ci/steps build demo
