@@ -77,6 +77,11 @@ check_configuration() {
     for name in kiirtee host-kiirtee systemd linux cryptsetup tpm2-tss host-erofs-utils; do
         grep -q "\"$name\": {" "$WORK/packages.json" || fail "$name would not be built"
     done
+    "${make[@]}" printvars VARS='LINUX_KCONFIG_DEFCONFIG LINUX_KCONFIG_FRAGMENT_FILES' >"$WORK/kernel" 2>"$WORK/log" || fail "$(tail -5 "$WORK/log")"
+    grep -qx 'LINUX_KCONFIG_DEFCONFIG=tinyconfig' "$WORK/kernel" || fail "the kernel's configuration does not begin with tinyconfig:" "$(cat "$WORK/kernel")"
+    for name in systemd/kernel/*.config; do
+        grep -q "${name##*/}" "$WORK/kernel" || fail "the kernel's configuration lacks $name:" "$(cat "$WORK/kernel")"
+    done
     say "the configuration is accepted, nothing of it is lost, $(grep -o '"type": "' "$WORK/packages.json" | wc -l) packages would be built"
 }
 

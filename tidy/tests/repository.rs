@@ -44,6 +44,7 @@ fn the_documents_name_commands_and_files_that_exist() {
 #[test]
 fn the_appliance_is_defined_once() {
     clean(&definitions::check_said_once(&root()));
+    clean(&definitions::check_paths(&root()));
 }
 
 #[test]
