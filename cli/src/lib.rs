@@ -7,6 +7,7 @@
 //! - [`mod@archive`]: are archives of a message log whole and unchanged?
 //! - [`keys`]: tokens, keys, signing requests and certificates, through the signer
 //! - [`config`]: the server configuration, as one TOML file
+//! - [`diagnose`]: how is an appliance, over its admin address?
 //! - [`sandbox`]: a complete instance on loopback
 //!
 //! Results go to standard output, as text or with `--json` as JSON; what went wrong goes to standard error with what,
@@ -14,6 +15,7 @@
 
 pub mod archive;
 pub mod config;
+pub mod diagnose;
 pub mod failure;
 pub mod keys;
 pub mod log;
@@ -41,6 +43,7 @@ Examples:
   kiirtee archive verify /var/lib/kiirtee/proxy/archive
   kiirtee keys list --socket /run/kiirtee/signer.sock
   kiirtee config export --database /var/lib/kiirtee/server.db
+  kiirtee diagnose http://10.77.0.40:5567
   kiirtee sandbox up --dir /tmp/instance
 
 Exit codes:
@@ -60,6 +63,8 @@ enum Command {
     Keys(keys::Arguments),
     /// The server configuration of a security server
     Config(config::Arguments),
+    /// How an appliance is, over its admin address
+    Diagnose(diagnose::Arguments),
     /// A complete instance on loopback, to try and to test with
     Sandbox(sandbox::Arguments),
     /// Show the version
@@ -77,6 +82,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Archive(arguments) => archive::run(&arguments),
         Command::Keys(arguments) => keys::run(arguments),
         Command::Config(arguments) => config::run(&arguments),
+        Command::Diagnose(arguments) => diagnose::run(&arguments),
         Command::Sandbox(arguments) => sandbox::run(arguments),
         Command::Version => output::line(&format!("kiirtee {}", env!("CARGO_PKG_VERSION"))),
     }

@@ -247,7 +247,7 @@ fn update(status: &Status) -> String {
             .and_then(|update| update.get(name)?.as_str())
             .unwrap_or("-")
     };
-    format!("{}: version {}", part("state"), part("version"))
+    format!("{}: version {}", part("step"), part("version"))
 }
 
 /// What fails, each with its reason; then what holds, side by side.

@@ -130,7 +130,7 @@ fn failing() {
 #[test]
 fn update_under_way() {
     let status = Status {
-        update: Some(json!({"state": "writing", "version": "4"})),
+        update: Some(json!({"step": "installing", "version": "4", "reason": null})),
         ..status(Stage::Updating, all_good())
     };
     insta::assert_snapshot!(screen(&status, Ink::Plain));

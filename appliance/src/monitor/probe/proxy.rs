@@ -11,6 +11,8 @@ use crate::monitor::verdict::Finding;
 
 /// The gauge: everything that was logged before has its time-stamp, seconds since 1970; 0 = not known.
 const STAMPED_UNTIL: &str = "xroad_log_stamped_until_seconds";
+/// The gauge of proxies that have not that one: when the last time-stamp was had.
+const LAST_TIME_STAMP: &str = "xroad_last_time_stamp_seconds";
 /// Checks that are taken over at most, and characters of a reason.
 const MAX_CHECKS: usize = 32;
 const MAX_REASON: usize = 300;
@@ -65,14 +67,14 @@ pub fn stamped_until(admin: SocketAddr) -> Option<OffsetDateTime> {
 }
 
 fn stamped_in(metrics: &str) -> Option<OffsetDateTime> {
-    let value = |line: &str| {
-        line.strip_prefix(STAMPED_UNTIL)?
-            .strip_prefix(' ')
-            .map(str::to_owned)
-    };
-    let seconds: f64 = metrics.lines().find_map(value)?.trim().parse().ok()?;
+    let seconds = gauge(metrics, STAMPED_UNTIL).or_else(|| gauge(metrics, LAST_TIME_STAMP))?;
     let until = time::Duration::checked_seconds_f64(seconds).filter(|until| until.is_positive())?;
     OffsetDateTime::UNIX_EPOCH.checked_add(until)
+}
+
+fn gauge(metrics: &str, name: &str) -> Option<f64> {
+    let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok();
+    metrics.lines().find_map(value)
 }
 
 #[cfg(test)]
@@ -86,6 +88,14 @@ mod tests {
         let until = stamped_in(metrics).unwrap();
         assert_eq!(until.unix_timestamp(), 1_700_000_000);
         assert_eq!(until.millisecond(), 500);
+    }
+
+    #[test]
+    fn the_better_gauge_wins() {
+        let old = "xroad_last_time_stamp_seconds 5.0";
+        assert_eq!(stamped_in(old).unwrap().unix_timestamp(), 5);
+        let both = format!("{old}\n{STAMPED_UNTIL} 3.0");
+        assert_eq!(stamped_in(&both).unwrap().unix_timestamp(), 3);
     }
 
     #[test]
