@@ -22,6 +22,7 @@ use std::path::{Path, PathBuf};
 
 use crate::disk::{self, Disk};
 use crate::document::Document;
+use crate::enrol::keys::Purpose;
 use crate::identity;
 use crate::paths::{self, Root};
 use generation::{Files, Generations};
@@ -162,6 +163,9 @@ impl Work<'_> {
     fn take_over(&self, outcome: &mut Outcome) -> Result<(), ProvisionError> {
         let root = &self.arguments.root;
         let generations = Generations::new(root, self.disk);
+        generations
+            .clean()
+            .map_err(failed("remove settings that do not count"))?;
         let before = generations.current().map_err(failed("read what is kept"))?;
         let kept = before.as_ref().map(inputs::kept).unwrap_or_default();
         let made = self.new_inputs(outcome).and_then(|new| {
@@ -185,7 +189,7 @@ impl Work<'_> {
             }
             Ok(None) => {}
             Err(refused) => {
-                outcome.problems.push(refused.to_string());
+                outcome.problems.push(refused.to_string().trim_end().to_owned());
                 if let Some(before) = before {
                     outcome.state = State::Provisioned;
                     outcome.source = Source::Kept;
@@ -280,22 +284,28 @@ impl Work<'_> {
     }
 
     fn write_to_medium(&self, medium: &Path, outcome: &Outcome) -> io::Result<()> {
-        let requests = self.arguments.root.path(paths::REQUESTS);
-        if requests.is_dir() {
-            let folder = medium.join(REQUESTS_ON_MEDIUM);
-            self.disk.folder(&folder, PUBLIC_FOLDER)?;
-            for entry in std::fs::read_dir(requests)? {
-                let entry = entry?;
-                let content = disk::read(&entry.path(), MAX_REQUEST_BYTES)?.unwrap_or_default();
-                self.disk
-                    .write_if_changed(&folder.join(entry.file_name()), &content, PUBLIC)?;
-            }
-        }
+        self.write_requests(medium)?;
         let report = medium.join(REPORT);
         match self.is_reported(&report, outcome) {
             true => Ok(()),
             false => self.disk.write(&report, &json(outcome), PUBLIC),
         }
+    }
+
+    /// Copies the signing requests. Their folder is another user's: only what is named as they are is taken, and no link.
+    fn write_requests(&self, medium: &Path) -> io::Result<()> {
+        for purpose in Purpose::ALL {
+            let name = format!("{}.pem", purpose.label());
+            let request = self.arguments.root.path(paths::REQUESTS).join(&name);
+            let Some(request) = disk::read(&request, MAX_REQUEST_BYTES)? else {
+                continue;
+            };
+            let folder = medium.join(REQUESTS_ON_MEDIUM);
+            self.disk.folder(&folder, PUBLIC_FOLDER)?;
+            self.disk
+                .write_if_changed(&folder.join(&name), &request, PUBLIC)?;
+        }
+        Ok(())
     }
 
     /// Whether the report on the medium says the same but for what was changed, which is nothing now: what the run before did

@@ -78,15 +78,14 @@ impl<'d> Generations<'d> {
     /// # Errors
     /// What the system says; the former set counts then.
     pub fn switch(&self, files: &Files) -> io::Result<()> {
-        let number = self.number();
         self.disk.folder(&self.folder, FOLDER_MODE)?;
-        self.remove_others(number)?;
-        let next = number.unwrap_or_default().saturating_add(1).to_string();
+        self.clean()?;
+        let next = self.number().unwrap_or_default().saturating_add(1).to_string();
         self.write(&self.folder.join(&next), files)?;
         self.disk.sync_folder(&self.folder)?;
         self.make_room_for_link()?;
         self.disk.point(&self.link, &Path::new(FROM_LINK).join(&next))?;
-        self.remove_others(self.number())
+        self.clean()
     }
 
     fn write(&self, folder: &Path, files: &Files) -> io::Result<()> {
@@ -114,9 +113,17 @@ impl<'d> Generations<'d> {
         }
     }
 
-    fn remove_others(&self, number: Option<u64>) -> io::Result<()> {
-        let kept = number.map(|number| number.to_string());
-        for entry in std::fs::read_dir(&self.folder)? {
+    /// Removes all sets but the one that counts: those that were not finished, and the former one.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn clean(&self) -> io::Result<()> {
+        let kept = self.number().map(|number| number.to_string());
+        let entries = match std::fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries?,
+        };
+        for entry in entries {
             let entry = entry?;
             if entry.file_name().to_str() != kept.as_deref() {
                 self.disk.remove_folder(&entry.path())?;

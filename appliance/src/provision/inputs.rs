@@ -11,6 +11,7 @@ use storage::server_configuration::{ConfigurationError, ServerConfiguration};
 use super::generation::Files;
 use crate::disk;
 use crate::document::{self, Document, DocumentError};
+use crate::log::chain;
 
 /// `appliance.toml`.
 pub const DOCUMENT: &str = "appliance.toml";
@@ -49,6 +50,14 @@ pub enum InputError {
         /// Why.
         source: io::Error,
     },
+    /// A file that is longer than such files are.
+    #[error("{} is too long: expected at most {most} bytes", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The bound.
+        most: usize,
+    },
     /// A file that has to be there and was never handed over.
     #[error("{0} is missing: expected it on the configuration medium")]
     Missing(&'static str),
@@ -56,11 +65,11 @@ pub enum InputError {
     #[error("{DOCUMENT}: {0}")]
     Document(#[from] DocumentError),
     /// The anchor.
-    #[error("{ANCHOR_ON_MEDIUM}: {0}: expected the configuration anchor of the instance")]
-    Anchor(#[from] AnchorError),
+    #[error("{ANCHOR_ON_MEDIUM}: {}: expected the configuration anchor of the instance", chain(.0))]
+    Anchor(AnchorError),
     /// The server configuration.
-    #[error("{SERVER}: {0}")]
-    Server(#[source] ConfigurationError),
+    #[error("{SERVER}: {}", chain(.0))]
+    Server(ConfigurationError),
     /// The devices.
     #[error("{DEVICES}: {0}")]
     Devices(Box<toml::de::Error>),
@@ -90,7 +99,7 @@ pub fn from_medium(folder: &Path) -> Result<Files, InputError> {
     let mut files = Files::new();
     for (kept, name, _, most) in NAMES {
         let path = folder.join(name);
-        let content = disk::read(&path, most).map_err(|source| InputError::Unreadable { path, source })?;
+        let content = read(path, most)?;
         files.extend(content.map(|content| (kept.to_owned(), content)));
     }
     files.extend(certificates(&folder.join(CERTIFICATES))?);
@@ -105,10 +114,17 @@ pub fn from_credentials(folder: &Path) -> Result<Files, InputError> {
     let mut files = Files::new();
     for (kept, _, name, most) in NAMES {
         let path = folder.join(name);
-        let content = disk::read(&path, most).map_err(|source| InputError::Unreadable { path, source })?;
+        let content = read(path, most)?;
         files.extend(content.map(|content| (kept.to_owned(), content)));
     }
     Ok(files)
+}
+
+fn read(path: PathBuf, most: usize) -> Result<Option<Vec<u8>>, InputError> {
+    disk::read(&path, most).map_err(|source| match source.kind() {
+        io::ErrorKind::FileTooLarge => InputError::TooLong { path, most },
+        _ => InputError::Unreadable { path, source },
+    })
 }
 
 /// Certificates under the names of their digests, so that the same one twice is one.
@@ -133,7 +149,7 @@ fn certificates(folder: &Path) -> Result<BTreeMap<String, Vec<u8>>, InputError> 
         if !is_one {
             continue;
         }
-        let bytes = disk::read(&path, MAX_CERTIFICATE_BYTES).map_err(unreadable(&path))?;
+        let bytes = read(path.clone(), MAX_CERTIFICATE_BYTES)?;
         let certificate = Certificate::from_der_or_pem(&bytes.unwrap_or_default());
         let certificate = certificate.map_err(|source| InputError::Certificate {
             name: path
@@ -182,7 +198,7 @@ pub fn check(files: &Files) -> Result<Document, InputError> {
     let document = files.get(DOCUMENT).ok_or(InputError::Missing(DOCUMENT))?;
     let document = Document::read(document)?;
     let anchor = files.get(ANCHOR).ok_or(InputError::Missing(ANCHOR_ON_MEDIUM))?;
-    Anchor::parse(anchor)?;
+    Anchor::parse(anchor).map_err(InputError::Anchor)?;
     check_server(files.get(SERVER).ok_or(InputError::Missing(SERVER))?)?;
     if let Some(devices) = files.get(DEVICES) {
         let parsed = toml::from_str::<toml::Table>(text(DEVICES, devices)?);

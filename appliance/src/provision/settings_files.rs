@@ -27,7 +27,7 @@ pub enum SettingsFileError {
         source: io::Error,
     },
     /// What the document says is refused.
-    #[error("[settings.{process}] {source}")]
+    #[error("appliance.toml: [settings.{process}]: {source}")]
     Refused {
         /// Whose.
         process: &'static str,

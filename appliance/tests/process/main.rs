@@ -1,0 +1,13 @@
+//! Whole processes: `kiirtee-appliance` below a root of its own, with a real signer.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests fail by panicking"
+)]
+
+mod enrol;
+mod harness;
+mod interrupted;
+mod provision;

@@ -1,0 +1,275 @@
+//! `kiirtee-appliance provision`.
+
+use std::fs;
+
+use appliance::provision::{Source, State};
+
+use crate::harness::{Appliance, DOCUMENT, told};
+
+#[test]
+fn a_medium_becomes_settings_and_the_same_one_twice_changes_nothing() {
+    let appliance = Appliance::new();
+    appliance.fill_medium();
+    let first = appliance.provisioned();
+    assert_eq!((first.state, first.source), (State::Provisioned, Source::Medium));
+    assert_eq!(first.appliance_id.as_ref().unwrap().len(), 14);
+    for changed in [
+        "appliance.toml",
+        "proxy.toml",
+        "pin",
+        "systemd/network/50-kiirtee.network",
+    ] {
+        assert!(
+            first.changed.iter().any(|name| name == changed),
+            "{changed}: {first:?}"
+        );
+    }
+    let read = |path: &str| fs::read_to_string(appliance.root(path)).unwrap();
+    insta::assert_snapshot!("proxy.toml", read("var/lib/kiirtee/etc/proxy.toml"));
+    insta::assert_snapshot!("network", read("run/systemd/network/50-kiirtee.network"));
+    insta::assert_snapshot!("time", read("run/systemd/timesyncd.conf.d/50-kiirtee.conf"));
+    assert_eq!(read("run/kiirtee/resolv.conf"), "nameserver 10.77.0.2\n");
+    insta::assert_snapshot!("told_manager", appliance.told_manager().join("\n"));
+    let report = fs::read(appliance.medium("report.json")).unwrap();
+
+    let kept = appliance.kept();
+    let second = appliance.provisioned();
+    assert!(second.changed.is_empty(), "{second:?}");
+    assert!(appliance.kept() == kept, "nothing is written again");
+    assert_eq!(fs::read(appliance.medium("report.json")).unwrap(), report);
+    assert!(appliance.told_manager().is_empty());
+}
+
+#[test]
+fn without_a_medium_what_is_kept_is_used_and_without_that_nothing_is() {
+    let appliance = Appliance::new();
+    let nothing = appliance.provisioned();
+    assert_eq!(
+        (nothing.state, nothing.source),
+        (State::Unprovisioned, Source::Kept)
+    );
+    assert!(!appliance.root("var/lib/kiirtee/etc").exists());
+    assert!(!appliance.root("run/systemd").exists() && appliance.told_manager().is_empty());
+
+    appliance.fill_medium();
+    appliance.provisioned();
+    appliance.empty_medium();
+    // As after a start.
+    fs::remove_dir_all(appliance.root("run")).unwrap();
+    let kept = appliance.provisioned();
+    assert_eq!((kept.state, kept.source), (State::Provisioned, Source::Kept));
+    assert!(appliance.root("run/systemd/network/50-kiirtee.network").exists());
+    assert!(!appliance.medium("report.json").exists(), "it is no medium");
+}
+
+#[test]
+fn a_medium_that_comes_again_changes_what_it_names_and_nothing_else() {
+    let appliance = Appliance::new();
+    appliance.fill_medium();
+    appliance.provisioned();
+    appliance.empty_medium();
+    appliance.told_manager();
+    fs::write(
+        appliance.medium("appliance.toml"),
+        DOCUMENT.replace("8081", "8082"),
+    )
+    .unwrap();
+    let outcome = appliance.provisioned();
+    assert_eq!(outcome.changed, ["appliance.toml", "proxy.toml"]);
+    assert!(outcome.pin_is_sealed);
+    let told = appliance.told_manager();
+    assert_eq!(
+        told.first().unwrap(),
+        "--no-block try-restart kiirtee-monitor.service kiirtee-proxy.service"
+    );
+}
+
+#[test]
+fn what_is_refused_changes_nothing_and_is_told_with_place_and_expectation() {
+    let appliance = Appliance::new();
+    appliance.fill_medium();
+    fs::remove_file(appliance.medium("anchor.xml")).unwrap();
+    let (output, outcome) = appliance.provision();
+    assert!(!output.status.success());
+    assert_eq!(outcome.state, State::Unprovisioned);
+    let missing = "anchor.xml is missing: expected it on the configuration medium";
+    assert_eq!(outcome.problems, [missing]);
+    assert!(
+        told(&output).contains("anchor.xml is missing"),
+        "{}",
+        told(&output)
+    );
+    assert!(
+        appliance.medium("pin").exists(),
+        "nothing is taken from a medium that is refused"
+    );
+    assert!(!appliance.root("var/lib/kiirtee/credentials").exists());
+
+    appliance.fill_medium();
+    appliance.provisioned();
+    let kept = appliance.kept();
+    let mut told = String::new();
+    for (name, content) in [
+        ("appliance.toml", DOCUMENT.replace("8081", "'http'")),
+        ("appliance.toml", DOCUMENT.replace("10.77.0.40/24", "10.77.0.40")),
+        ("server.toml", "[[client]]\nid = 'SANDBOX/ORG'\n".to_owned()),
+        ("anchor.xml", "<anchor/>".to_owned()),
+        ("devices.toml", "[device".to_owned()),
+        ("devices.toml", "#".repeat(300_000)),
+        ("certificates/ca.pem", "no certificate".to_owned()),
+    ] {
+        appliance.empty_medium();
+        fs::create_dir_all(appliance.medium("certificates")).unwrap();
+        fs::write(appliance.medium(name), content).unwrap();
+        let (output, outcome) = appliance.provision();
+        assert!(!output.status.success());
+        assert_eq!(
+            (outcome.state, outcome.source),
+            (State::Provisioned, Source::Kept)
+        );
+        assert!(outcome.changed.is_empty() && appliance.kept() == kept, "{name}");
+        let medium = appliance.path("medium").display().to_string();
+        let problem = outcome.problems.join("\n").replace(&medium, "/MEDIUM");
+        told.push_str(&format!("{problem}\n\n"));
+    }
+    insta::assert_snapshot!("refused", told);
+}
+
+#[test]
+fn pins_are_sealed_and_then_gone_from_the_medium() {
+    let appliance = Appliance::new();
+    appliance.fill_medium();
+    appliance.program("systemd-creds", "echo 'no TPM here' >&2; exit 1");
+    let (output, outcome) = appliance.provision();
+    assert!(!output.status.success() && !outcome.pin_is_sealed);
+    assert_eq!(outcome.state, State::Provisioned, "the rest is in force");
+    assert_eq!(
+        outcome.problems,
+        [
+            "the PINs cannot be sealed: exit status: 1 (no TPM here): expected a TPM, or `pin-sealing = \"host\"` in [security]"
+        ]
+    );
+    assert!(appliance.medium("pin").exists());
+    let report = fs::read_to_string(appliance.medium("report.json")).unwrap();
+    assert!(
+        report.contains("no TPM here") && !report.contains("Sunny"),
+        "{report}"
+    );
+
+    appliance.program("systemd-creds", "printf 'sealed %s: ' \"$*\"; tr a-z A-Z");
+    let outcome = appliance.provisioned();
+    assert!(outcome.pin_is_sealed && outcome.changed == ["pin"]);
+    assert!(!appliance.medium("pin").exists());
+    let sealed =
+        fs::read_to_string(appliance.root("var/lib/kiirtee/credentials/kiirtee-signer.pin")).unwrap();
+    assert_eq!(
+        sealed,
+        "sealed encrypt --with-key=tpm2 --name=kiirtee-signer.pin - -: SUNNY-DAY-42\n"
+    );
+    let kept = appliance.kept();
+    assert!(
+        kept.values()
+            .all(|(content, _)| !content.windows(5).any(|part| part == b"Sunny")),
+        "the PIN is nowhere else"
+    );
+
+    fs::write(appliance.medium("pin"), " \n").unwrap();
+    let (_, outcome) = appliance.provision();
+    assert!(
+        outcome
+            .problems
+            .iter()
+            .any(|problem| problem.contains("pin is empty")),
+        "{outcome:?}"
+    );
+    let host = format!("{DOCUMENT}\n[security]\npin-sealing = \"host\"\n");
+    fs::write(appliance.medium("appliance.toml"), host).unwrap();
+    fs::write(appliance.medium("pin"), "other").unwrap();
+    appliance.provisioned();
+    let sealed =
+        fs::read_to_string(appliance.root("var/lib/kiirtee/credentials/kiirtee-signer.pin")).unwrap();
+    assert!(
+        sealed.contains("--with-key=host") && sealed.ends_with("OTHER"),
+        "{sealed}"
+    );
+}
+
+#[test]
+fn credentials_of_the_machine_do_without_a_medium() {
+    let appliance = Appliance::new();
+    appliance.fill_medium();
+    let credentials = appliance.path("credentials");
+    fs::create_dir(&credentials).unwrap();
+    for (from, to) in [
+        ("appliance.toml", "appliance"),
+        ("anchor.xml", "anchor"),
+        ("server.toml", "server"),
+    ] {
+        fs::copy(appliance.medium(from), credentials.join(format!("kiirtee.{to}"))).unwrap();
+    }
+    appliance.empty_medium();
+    let mut command = appliance.provision_command();
+    let output = command
+        .env("CREDENTIALS_DIRECTORY", &credentials)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", told(&output));
+    let state = fs::read_to_string(appliance.root("run/kiirtee/provision.json")).unwrap();
+    assert!(state.contains("\"source\": \"credential\""), "{state}");
+    assert!(appliance.root("var/lib/kiirtee/etc/signer.toml").exists());
+}
+
+#[test]
+fn a_factory_reset_needs_the_id_of_this_appliance_and_happens_once() {
+    let appliance = Appliance::new();
+    appliance.fill_medium();
+    let id = appliance.provisioned().appliance_id.unwrap();
+    let request = appliance.root("run/kiirtee/factory-reset");
+    appliance.told_manager();
+
+    fs::write(appliance.medium("factory-reset"), "0000-0000-0000\n").unwrap();
+    let (output, outcome) = appliance.provision();
+    assert!(!output.status.success() && !outcome.factory_reset && !request.exists());
+    assert_eq!(
+        outcome.problems,
+        [format!(
+            "factory-reset names \"0000-0000-0000\": expected {id}, the id of this appliance"
+        )]
+    );
+    assert!(appliance.told_manager().is_empty());
+
+    fs::write(
+        appliance.medium("factory-reset"),
+        format!("{}\n", id.to_uppercase()),
+    )
+    .unwrap();
+    assert!(appliance.provisioned().factory_reset && request.exists());
+    assert!(!appliance.medium("factory-reset").exists());
+    assert_eq!(
+        appliance.told_manager(),
+        ["--no-block start kiirtee-factory-reset.service"]
+    );
+}
+
+#[test]
+fn signing_requests_are_put_onto_the_medium() {
+    let appliance = Appliance::new();
+    appliance.fill_medium();
+    fs::create_dir_all(appliance.root("run/kiirtee/requests")).unwrap();
+    fs::write(appliance.root("run/kiirtee/requests/signing.pem"), "request").unwrap();
+    fs::write(appliance.root("run/kiirtee/requests/other.pem"), "other").unwrap();
+    appliance.provisioned();
+    let requests = || fs::read_dir(appliance.medium("requests")).unwrap().count();
+    assert_eq!(
+        fs::read(appliance.medium("requests/signing.pem")).unwrap(),
+        b"request"
+    );
+    assert_eq!(requests(), 1, "only what is named as requests are");
+    let link = appliance.root("run/kiirtee/requests/internal.pem");
+    std::os::unix::fs::symlink("/etc/passwd", link).unwrap();
+    let (output, _) = appliance.provision();
+    assert!(
+        !output.status.success() && requests() == 1,
+        "links are not followed"
+    );
+}
