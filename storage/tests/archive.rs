@@ -250,8 +250,7 @@ fn a_missing_file_and_a_wrong_beginning_are_told_and_a_known_beginning_is_accept
     let (folder, files) = three_files();
     let last = |file: &Path| verify(File::open(file).unwrap(), None).unwrap().last_digest;
     let first_digest = last(&files[0]);
-    let missing =
-        |file: &Path| Problem::MissingFile(file.file_name().unwrap().to_str().unwrap().to_owned());
+    let missing = |file: &Path| Problem::MissingFile(file.file_name().unwrap().to_str().unwrap().to_owned());
     let kept = fs::read(&files[1]).unwrap();
     fs::remove_file(&files[1]).unwrap();
     assert_eq!(problems(folder.path()), [missing(&files[1])]);

@@ -113,3 +113,68 @@ fn copy(mut disk: &File, begin: u64, filled: &Filled) -> std::io::Result<()> {
     disk.seek(SeekFrom::Start(begin))?;
     std::io::copy(&mut source, &mut disk).map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn partition(name: &str, kind: Kind, content: Option<PathBuf>, number: u128) -> Filled {
+        Filled {
+            definition: Definition {
+                name: name.to_owned(),
+                kind,
+                label: name.to_owned(),
+                size: 2 << 20,
+            },
+            uuid: Uuid::from_u128(number),
+            content,
+        }
+    }
+
+    #[test]
+    fn another_program_finds_the_partitions_and_their_content() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = folder.path().join("root");
+        std::fs::write(&content, b"root file system").unwrap();
+        let partitions = [
+            partition("esp", Kind::Esp, None, 1),
+            partition("kiirtee_1", Kind::Root, Some(content), 2),
+        ];
+        let (one, two) = (folder.path().join("one"), folder.path().join("two"));
+        write(&one, &partitions).unwrap();
+        write(&two, &partitions).unwrap();
+        let bytes = std::fs::read(&one).unwrap();
+        assert!(bytes == std::fs::read(&two).unwrap());
+        assert_eq!(&bytes[3 << 20..(3 << 20) + 16], b"root file system");
+        let Ok(sfdisk) = std::process::Command::new("/usr/sbin/sfdisk")
+            .arg("--json")
+            .arg(&one)
+            .output()
+        else {
+            std::io::Write::write_all(&mut std::io::stderr(), b"SKIPPED: sfdisk is not there\n").unwrap();
+            return;
+        };
+        let table: serde_json::Value = serde_json::from_slice(&sfdisk.stdout).unwrap();
+        let found = &table["partitiontable"]["partitions"];
+        assert_eq!(found[1]["name"], "kiirtee_1");
+        assert_eq!(found[1]["start"], 6144);
+        assert_eq!(found[1]["size"], 4096);
+        assert_eq!(found[1]["type"], "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709");
+        assert_eq!(found[1]["uuid"], "00000000-0000-0000-0000-000000000002");
+    }
+
+    #[test]
+    fn what_is_larger_than_its_partition_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let content = folder.path().join("root");
+        std::fs::write(&content, vec![1; (2 << 20) + 1]).unwrap();
+        let partitions = [partition("root", Kind::Root, Some(content), 2)];
+        let refused = write(&folder.path().join("disk"), &partitions)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            refused.contains("2097153 bytes, its partition 2097152"),
+            "{refused}"
+        );
+    }
+}

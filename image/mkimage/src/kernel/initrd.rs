@@ -147,3 +147,83 @@ fn write(bytes: &mut Vec<u8>, builder: newc::Builder, data: &[u8]) -> std::io::R
     std::io::Write::write_all(&mut writer, data)?;
     writer.finish().map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+
+    /// A root tree with a `dmsetup` that stands for the real one, and the libraries of this machine.
+    fn tree() -> tempfile::TempDir {
+        let tree = tempfile::tempdir().unwrap();
+        let libraries = tree.path().join(LIBRARIES);
+        fs::create_dir_all(&libraries).unwrap();
+        fs::create_dir_all(tree.path().join("usr/bin")).unwrap();
+        fs::copy("/bin/true", tree.path().join("usr/bin/dmsetup")).unwrap();
+        for name in ["libc.so.6", "libgcc_s.so.1", "libm.so.6", "ld-linux-x86-64.so.2"] {
+            fs::copy(
+                Path::new("/lib/x86_64-linux-gnu").join(name),
+                libraries.join(name),
+            )
+            .unwrap();
+        }
+        tree
+    }
+
+    fn read(archive: &[u8]) -> Vec<(String, u32, Vec<u8>)> {
+        let mut entries = Vec::new();
+        let mut rest = archive;
+        loop {
+            let mut reader = cpio::NewcReader::new(rest).unwrap();
+            if reader.entry().is_trailer() {
+                return entries;
+            }
+            let (name, mode) = (reader.entry().name().to_owned(), reader.entry().mode());
+            let mut content = Vec::new();
+            reader.read_to_end(&mut content).unwrap();
+            entries.push((name, mode, content));
+            rest = reader.finish().unwrap();
+        }
+    }
+
+    #[test]
+    fn init_its_libraries_and_the_modules_in_their_order_are_in_it() {
+        let tree = tree();
+        let module = |name: &str| {
+            let path = tree.path().join(name);
+            fs::write(&path, name).unwrap();
+            path
+        };
+        let modules = [module("z.ko.xz"), module("a.ko.xz")];
+        let init = std::env::current_exe().unwrap();
+        let ingredients = Ingredients {
+            init: &init,
+            tree: tree.path(),
+            modules: &modules,
+        };
+        let archive = build(&ingredients).unwrap();
+        assert_eq!(archive, build(&ingredients).unwrap());
+        let entries = read(&archive);
+        let find = |name: &str| entries.iter().find(|entry| entry.0 == name).unwrap();
+        assert_eq!(find("modules.order").2, b"/modules/z.ko.xz\n/modules/a.ko.xz\n");
+        assert_eq!(find("init").1 & 0o170_111, REGULAR | 0o111);
+        assert_eq!(find("lib64").2, b"usr/lib64");
+        assert!(find("usr/lib64/ld-linux-x86-64.so.2").2.starts_with(b"\x7fELF"));
+        find("usr/lib/x86_64-linux-gnu/libc.so.6");
+        // The kernel makes what it unpacks in this order: a folder comes before what is in it.
+        let names: Vec<PathBuf> = entries.iter().map(|entry| entry.0.clone().into()).collect();
+        assert!(names.is_sorted());
+    }
+
+    #[test]
+    fn a_library_that_the_root_lacks_is_named() {
+        let tree = tree();
+        fs::remove_file(tree.path().join(LIBRARIES).join("libc.so.6")).unwrap();
+        let ingredients = Ingredients {
+            init: &std::env::current_exe().unwrap(),
+            tree: tree.path(),
+            modules: &[],
+        };
+        assert!(build(&ingredients).unwrap_err().to_string().contains("libc.so.6"));
+    }
+}

@@ -151,3 +151,123 @@ impl Image {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "small numbers of the tests")]
+mod tests {
+    use super::*;
+
+    const PE: usize = 64;
+    const OPTIONAL: usize = 240;
+    const HEADERS: usize = 1024;
+
+    fn put(bytes: &mut [u8], at: usize, value: &[u8]) {
+        bytes[at..at + value.len()].copy_from_slice(value);
+    }
+
+    /// The least that is a PE file for x86-64: headers and one section, `.sbat`.
+    fn stub() -> Vec<u8> {
+        let mut bytes = vec![0; HEADERS + 512];
+        put(&mut bytes, 0, b"MZ");
+        put(&mut bytes, 0x3c, &(PE as u32).to_le_bytes());
+        put(&mut bytes, PE, b"PE\0\0");
+        put(&mut bytes, PE + 4, &0x8664_u16.to_le_bytes());
+        put(&mut bytes, PE + 6, &1_u16.to_le_bytes());
+        put(&mut bytes, PE + 20, &(OPTIONAL as u16).to_le_bytes());
+        let optional = PE + COFF;
+        put(&mut bytes, optional, &0x020b_u16.to_le_bytes());
+        for (at, value) in [
+            (32, 4096_u32),
+            (36, 512),
+            (56, 8192),
+            (60, HEADERS as u32),
+            (64, 0xffff),
+            (108, 16),
+        ] {
+            put(&mut bytes, optional + at, &value.to_le_bytes());
+        }
+        let section = optional + OPTIONAL;
+        put(&mut bytes, section, b".sbat\0\0\0");
+        for (at, value) in [(8, 4_u32), (12, 4096), (16, 512), (20, HEADERS as u32)] {
+            put(&mut bytes, section + at, &value.to_le_bytes());
+        }
+        put(&mut bytes, HEADERS, b"sbat");
+        bytes
+    }
+
+    fn sections(count: usize) -> Vec<Section> {
+        let names = [
+            ".osrel", ".cmdline", ".uname", ".pcrpkey", ".initrd", ".linux", ".pcrsig", ".x", ".y", ".z",
+        ];
+        let of = |(number, name): (usize, &'static str)| Section {
+            name,
+            data: vec![number as u8 + 1; 700 * (number + 1)],
+        };
+        names
+            .into_iter()
+            .cycle()
+            .take(count)
+            .enumerate()
+            .map(of)
+            .collect()
+    }
+
+    #[test]
+    fn the_image_has_the_stubs_section_and_ours_one_after_the_other() {
+        let added = sections(3);
+        let image = assemble(&stub(), &added).unwrap();
+        let pe = goblin::pe::PE::parse(&image).unwrap();
+        let names: Vec<&str> = pe
+            .sections
+            .iter()
+            .map(|section| section.name().unwrap())
+            .collect();
+        assert_eq!(names, [".sbat", ".osrel", ".cmdline", ".uname"]);
+        for section in &added {
+            assert_eq!(own_section(&image, section.name).unwrap().unwrap(), section.data);
+        }
+        for pair in pe.sections.windows(2) {
+            assert!(pair[0].virtual_address + pair[0].virtual_size <= pair[1].virtual_address);
+            assert_eq!(pair[1].virtual_address % 4096, 0);
+        }
+        let last = pe.sections.last().unwrap();
+        let end = (last.virtual_address + last.virtual_size).next_multiple_of(4096);
+        let optional = pe.header.optional_header.unwrap();
+        assert_eq!(
+            (
+                optional.windows_fields.size_of_image,
+                optional.windows_fields.check_sum
+            ),
+            (end, 0)
+        );
+    }
+
+    #[test]
+    fn a_stub_without_room_or_that_is_none_is_refused() {
+        // 1024 bytes of headers have room for sixteen sections, of which one is the stub's.
+        assert!(assemble(&stub(), &sections(15)).is_ok());
+        let refused = assemble(&stub(), &sections(17)).unwrap_err().to_string();
+        assert!(refused.contains("no room for the section"), "{refused}");
+        assert!(assemble(b"MZ", &sections(1)).is_err());
+        assert_eq!(own_section(&stub(), ".none").unwrap(), None);
+    }
+
+    #[test]
+    fn a_name_of_more_than_eight_bytes_is_refused() {
+        let section = Section {
+            name: ".too-long-a-name",
+            data: vec![1],
+        };
+        assert!(assemble(&stub(), &[section]).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_stub_makes_it_panic(bytes: Vec<u8>, at in 0..1500_usize, value: u8) {
+            let _ = assemble(&bytes, &sections(2));
+            let mut near = stub();
+            near[at] = value;
+            let _ = assemble(&near, &sections(2));
+        }
+    }
+}

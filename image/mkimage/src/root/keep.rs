@@ -146,3 +146,107 @@ fn make_parent(place: &Path) -> Result<(), Failure> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::root::elf;
+
+    /// Packages `a` and `b`, and a root that is empty.
+    struct World {
+        folder: tempfile::TempDir,
+        packages: Packages,
+    }
+
+    impl World {
+        fn new(files: &[(&str, &[u8], u32)], links: &[(&str, &str)]) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let place = |path: &str| {
+                let path = folder.path().join("packages").join(path);
+                make_parent(&path).unwrap();
+                path
+            };
+            for (path, content, mode) in files {
+                let path = place(path);
+                fs::write(&path, content).unwrap();
+                fs::set_permissions(&path, fs::Permissions::from_mode(*mode)).unwrap();
+            }
+            for (path, target) in links {
+                symlink(target, place(path)).unwrap();
+            }
+            fs::create_dir(folder.path().join("root")).unwrap();
+            let packages = Packages::open(&folder.path().join("packages")).unwrap();
+            Self { folder, packages }
+        }
+
+        fn root(&self) -> PathBuf {
+            self.folder.path().join("root")
+        }
+
+        fn keep(&self, lines: &[Entry]) -> Result<(), Failure> {
+            Root::new(&self.root(), &self.packages).keep(lines)
+        }
+    }
+
+    fn keep(pattern: &str) -> Entry {
+        Entry::Keep(pattern.to_owned())
+    }
+
+    #[test]
+    fn what_is_named_is_there_without_the_right_to_become_somebody_else() {
+        let world = World::new(
+            &[
+                ("a/usr/bin/mount", b"x", 0o4755),
+                ("a/usr/bin/other", b"x", 0o755),
+                ("b/usr/lib/x.conf", b"y", 0o666),
+            ],
+            &[],
+        );
+        world
+            .keep(&[keep("/usr/bin/mount"), keep("/usr/lib/*.conf")])
+            .unwrap();
+        let mode = |path: &str| world.root().join(path).metadata().unwrap().permissions().mode() & 0o7777;
+        assert_eq!((mode("usr/bin/mount"), mode("usr/lib/x.conf")), (0o755, 0o644));
+        assert!(!world.root().join("usr/bin/other").exists());
+        assert_eq!(elf::linked(&world.root().join("usr/bin/mount")).unwrap(), None);
+    }
+
+    #[test]
+    fn a_link_brings_what_it_points_at_and_a_wish_does_not() {
+        let world = World::new(
+            &[
+                ("a/usr/lib/libx.so.1.2", b"x", 0o644),
+                ("a/usr/lib/systemd/system/y.service", b"x", 0o644),
+            ],
+            &[
+                ("b/usr/lib/libx.so.1", "libx.so.1.2"),
+                (
+                    "a/usr/lib/systemd/system/z.target.wants/y.service",
+                    "../y.service",
+                ),
+            ],
+        );
+        world
+            .keep(&[
+                keep("/usr/lib/libx.so.1"),
+                keep("/usr/lib/systemd/system/*.wants/*"),
+            ])
+            .unwrap();
+        let there = |path: &str| world.root().join(path).symlink_metadata().is_ok();
+        assert!(there("usr/lib/libx.so.1") && there("usr/lib/libx.so.1.2"));
+        let wish = "usr/lib/systemd/system/z.target.wants/y.service";
+        assert!(there(wish) && !there("usr/lib/systemd/system/y.service"));
+        Root::new(&world.root(), &world.packages)
+            .drop_dangling(Path::new("/usr/lib/systemd/system"))
+            .unwrap();
+        assert!(!there(wish));
+    }
+
+    #[test]
+    fn a_name_that_no_package_has_and_links_without_end_are_errors() {
+        let world = World::new(&[], &[("a/usr/x", "y"), ("a/usr/y", "x")]);
+        let missing = world.keep(&[keep("/usr/bin/none")]).unwrap_err().to_string();
+        assert!(missing.contains("/usr/bin/none: no package has it"), "{missing}");
+        assert!(world.keep(&[keep("/usr/x")]).is_err());
+    }
+}
