@@ -139,7 +139,7 @@ impl Service {
     }
 
     fn load(settings: &Settings, changes: flume::Sender<Change>) -> Result<Self, StartError> {
-        let tokens = load_tokens(settings, changes)?;
+        let tokens = load_tokens(settings, &changes)?;
         let registry = RegistryFile::load(&settings.kiirtee.state_directory.join("keys.json"))?;
         let signing = &settings.kiirtee;
         let (max_batch, max_queue) = (signing.max_batch, signing.max_queue);
@@ -308,7 +308,7 @@ fn signing_key(entry: &CertificateEntry) -> Result<&CertificateEntry, SignerErro
     Ok(entry)
 }
 
-fn load_tokens(settings: &Settings, changes: flume::Sender<Change>) -> Result<Tokens, StartError> {
+fn load_tokens(settings: &Settings, changes: &flume::Sender<Change>) -> Result<Tokens, StartError> {
     let file = DeviceFile::read(&settings.signer.device_configuration_file)?;
     let software: Option<Arc<dyn Token>> = if file.software_token {
         Some(Arc::new(SoftwareToken::of(settings)?))
@@ -316,8 +316,14 @@ fn load_tokens(settings: &Settings, changes: flume::Sender<Change>) -> Result<To
         None
     };
     let interval = settings.signer.module_manager_update_interval;
+    // Weak: devices are looked at for ever, and whoever waits for the end of the changes waits for the last who may send one.
+    let changes = changes.downgrade();
     // Full: the changes that wait end with a look at all tokens.
-    let changed = move || drop(changes.try_send(Change::TokensChanged));
+    let changed = move || {
+        if let Some(changes) = changes.upgrade() {
+            let _ = changes.try_send(Change::TokensChanged);
+        }
+    };
     let devices = Devices::start(&file, interval, settings.kiirtee.pin_file.clone(), changed);
     Ok(Tokens::new(software, devices.map_err(StartError::Thread)?))
 }

@@ -350,3 +350,19 @@ fn only_the_slots_of_the_settings_are_looked_at_and_a_device_that_cannot_be_load
         problem("gone")
     );
 }
+
+#[test]
+fn sigterm_ends_a_signer_whose_hardware_tokens_are_looked_at() {
+    let Some(mut hsm) = Hsm::ready("") else { return };
+    let id = hsm.signer.child.id().to_string();
+    Command::new("kill").arg(id).status().unwrap();
+    let start = Instant::now();
+    let status = loop {
+        if let Some(status) = hsm.signer.child.try_wait().unwrap() {
+            break status;
+        }
+        assert!(start.elapsed() < Duration::from_secs(20), "it does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    };
+    assert!(status.success());
+}
