@@ -178,6 +178,15 @@ fn request(purpose: &str) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&body).into_owned())
 }
 
+/// The last lines of its log, as far as it gives them.
+pub fn last_errors() -> String {
+    let log = http::get(&diagnostics("log?lines=30"), &[]).and_then(http::Answer::good);
+    log.map_or_else(
+        |why| format!("no log: {why}"),
+        |log| String::from_utf8_lossy(&log).into_owned(),
+    )
+}
+
 fn diagnostics(what: &str) -> String {
     format!("http://{APPLIANCE}:{DIAGNOSTICS}/{what}")
 }

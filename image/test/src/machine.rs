@@ -206,9 +206,10 @@ impl Machine {
             .unwrap_or_default();
         let said = fs::read_to_string(self.serial.with_extension("qemu")).unwrap_or_default();
         format!(
-            "the end of {}:\n{}\n{said}",
+            "the end of {}:\n{}\n{said}{}",
             self.serial.display(),
-            end.join("\n")
+            end.join("\n"),
+            crate::appliance::last_errors()
         )
     }
 }

@@ -8,6 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
 use crate::failure::{Failure, OrUnusable};
 use crate::tool;
 
@@ -52,8 +55,22 @@ fn is_root() -> Result<bool, Failure> {
     Ok(own.uid() == 0)
 }
 
+/// Ends the program when it is told to. It is the first process of its namespace, for which the kernel does nothing that has
+/// not been asked for; all others end with it.
+fn end_when_told() -> Result<(), Failure> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).or_unusable(|| "watch for signals".into())?;
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            // As a shell tells of it.
+            signal_hook::low_level::exit(128 + signal);
+        }
+    });
+    Ok(())
+}
+
 /// The interfaces of the room.
 fn furnish() -> Result<(), Failure> {
+    end_when_told()?;
     ip("link set lo up")?;
     ip(&format!("tuntap add dev {TAP} mode tap"))?;
     for last in HOST_SIDE {
