@@ -67,7 +67,10 @@ impl Monitor {
             write(&events, "populated 1\n");
         }
         let listen = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let proxy = instance.get("consumer/admin");
+        let proxy = instance
+            .get("consumer/health")
+            .trim_end_matches("/health")
+            .to_owned();
         let child = Command::new(program)
             .arg("monitor")
             .arg("--root")
@@ -103,7 +106,10 @@ impl Monitor {
             if found == Some(code) {
                 return report;
             }
-            assert!(began.elapsed() < PATIENCE, "{found:?} instead of {code}: {report:#}");
+            assert!(
+                began.elapsed() < PATIENCE,
+                "{found:?} instead of {code}: {report:#}"
+            );
             std::thread::sleep(Duration::from_millis(200));
         }
     }
@@ -121,9 +127,18 @@ fn a_real_server_is_healthy_until_its_signer_dies_and_again_when_it_is_back() {
     let mut instance = Instance::up(158);
     let monitor = Monitor::start(&program, &instance);
     let report = monitor.wait(0);
-    let checks = report.pointer("/status/health/checks").and_then(Value::as_array).unwrap();
+    let checks = report
+        .pointer("/status/health/checks")
+        .and_then(Value::as_array)
+        .unwrap();
     let names: Vec<&str> = checks.iter().filter_map(|check| check["name"].as_str()).collect();
-    for name in ["message", "message_time_stamp", "signing_keys", "authentication_key", "global_configuration"] {
+    for name in [
+        "message",
+        "message_time_stamp",
+        "signing_keys",
+        "authentication_key",
+        "global_configuration",
+    ] {
         assert!(names.contains(&name), "{name} is not in {names:?}");
     }
     let figures = report.pointer("/proxy/figures").unwrap().to_string();
@@ -131,7 +146,10 @@ fn a_real_server_is_healthy_until_its_signer_dies_and_again_when_it_is_back() {
 
     let killed = instance.kill("consumer-signer");
     let report = monitor.wait(1);
-    assert!(failing(&report).contains(&"message") || failing(&report).contains(&"signer"), "{report:#}");
+    assert!(
+        failing(&report).contains(&"message") || failing(&report).contains(&"signer"),
+        "{report:#}"
+    );
     instance.restart(&killed);
     monitor.wait(0);
 }

@@ -116,8 +116,9 @@ impl Report {
         } else {
             "NOT HEALTHY"
         };
-        let mut table = Table::new(&["appliance", &told(&status.id)]);
+        let mut table = Table::new(&["appliance", ""]);
         let mut row = |name: &str, value: String| table.row([name.to_owned(), one_line(&value)]);
+        row("id", told(&status.id));
         row(
             "verdict",
             format!(
@@ -183,7 +184,9 @@ impl Report {
         if let Some(problem) = &proxy.problem {
             return format!("The proxy can't be asked: {}", one_line(problem));
         }
-        let mut table = Table::new(&["proxy", proxy.status.as_deref().unwrap_or("-")]);
+        let mut table = Table::new(&["proxy", ""]);
+        let says = proxy.status.as_deref().unwrap_or("-");
+        table.row(["its own checks".to_owned(), one_line(says)]);
         for figure in &proxy.figures {
             table.row([figure.meaning.to_owned(), format!("{}", figure.value.round())]);
         }
