@@ -6,9 +6,10 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 
+use crate::disk;
 use crate::paths::{self, Root};
 
 /// Where the firmware keeps variables.
@@ -17,6 +18,8 @@ const VARIABLES: &str = "sys/firmware/efi/efivars";
 const VARIABLE: &str = "FactoryReset-8cf2644b-4b0b-428f-9387-6d876050dc67";
 /// Kept without power, seen by the boot loader and by the running system (UEFI 2.10, 8.2).
 const ATTRIBUTES: u32 = 0x1 | 0x2 | 0x4;
+/// The most bytes of it that are of interest.
+const MAX_BYTES: usize = 64;
 /// What systemd reads as yes.
 const VALUE: &str = "1\0";
 
@@ -67,8 +70,7 @@ pub fn run(arguments: &Arguments) -> Result<(), ResetError> {
         return Err(ResetError::NotAsked(request));
     }
     let path = arguments.root.path(VARIABLES).join(VARIABLE);
-    // One write, since each is a variable of its own for the firmware.
-    fs::write(&path, variable()).map_err(|source| ResetError::Firmware { path, source })?;
+    remember(&path).map_err(|source| ResetError::Firmware { path, source })?;
     tracing::warn!("factory reset: the configuration is made anew at the next start, which is now");
     let program = &arguments.systemctl;
     let told = Command::new(program).args(["--no-block", "reboot"]).status();
@@ -79,6 +81,14 @@ pub fn run(arguments: &Arguments) -> Result<(), ResetError> {
             program: program.clone(),
             source,
         }),
+    }
+}
+
+/// One write, since each is the whole variable for the firmware; one that is there already cannot be written again.
+fn remember(path: &Path) -> io::Result<()> {
+    match disk::read(path, MAX_BYTES) {
+        Ok(Some(present)) if present == variable() => Ok(()),
+        _ => fs::write(path, variable()),
     }
 }
 
@@ -108,6 +118,10 @@ mod tests {
         run(&arguments).unwrap();
         let written = fs::read(root.path(VARIABLES).join(VARIABLE)).unwrap();
         assert_eq!(written, [7, 0, 0, 0, b'1', 0, 0, 0]);
+        let path = root.path(VARIABLES).join(VARIABLE);
+        let before = fs::metadata(&path).unwrap().modified().unwrap();
+        run(&arguments).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before);
         let refusing = Arguments {
             systemctl: "/bin/false".into(),
             ..arguments

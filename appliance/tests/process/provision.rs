@@ -63,6 +63,27 @@ fn without_a_medium_what_is_kept_is_used_and_without_that_nothing_is() {
 }
 
 #[test]
+fn a_version_that_cannot_read_what_is_kept_uses_what_was_made_of_it() {
+    let appliance = Appliance::new();
+    appliance.fill_medium();
+    appliance.provisioned();
+    appliance.empty_medium();
+    fs::remove_dir_all(appliance.root("run")).unwrap();
+    let document = appliance.root("var/lib/kiirtee/etc/appliance.toml");
+    fs::write(&document, format!("{DOCUMENT}[of-a-later-version]\n")).unwrap();
+    let kept = appliance.kept();
+    let (output, outcome) = appliance.provision();
+    assert!(!output.status.success() && outcome.state == State::Provisioned);
+    let problem = outcome.problems.join("\n");
+    assert!(
+        problem.contains("unknown field `of-a-later-version`"),
+        "{problem}"
+    );
+    assert!(appliance.root("run/systemd/network/50-kiirtee.network").exists());
+    assert!(appliance.kept() == kept);
+}
+
+#[test]
 fn a_medium_that_comes_again_changes_what_it_names_and_nothing_else() {
     let appliance = Appliance::new();
     appliance.fill_medium();

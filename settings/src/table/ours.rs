@@ -136,7 +136,7 @@ pub(super) const TABLE: &[Parameter] = &[
         .means("users that may only see which tokens, keys and certificates there are: the configuration client's"),
     Parameter::new("kiirtee", "pin-file", Kind::Path, Value::Unset)
         .read_by(&[Signer])
-        .means("file with PINs that are entered at start, mode 0600"),
+        .means("file with PINs that are entered at start, mode 0600, or a credential of systemd"),
     number("max-connections", 64, (1, 1024, ""))
         .read_by(&[Signer])
         .means("connections at the same time"),
