@@ -19,6 +19,9 @@ use crate::wait::{self, Look};
 const MEMORY: u32 = 1024;
 /// How much of the serial console is shown when something goes wrong, in lines.
 const LAST_WORDS: usize = 40;
+/// What is added to the kernel's command line for seeing the journal (systemd-journald.service(8)).
+const JOURNAL_ON_CONSOLE: &str =
+    " systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info";
 /// Ticks of a process's times in a second: what Linux tells every program (`USER_HZ`).
 const TICKS: f64 = 100.0;
 
@@ -33,6 +36,8 @@ pub struct Plan<'a> {
     pub media: Vec<&'a Path>,
     /// Whether a reboot of the guest ends the machine instead.
     pub ends_at_reboot: bool,
+    /// Whether everything in its journal is on the console too, where there is no firmware: for finding out what went wrong.
+    pub shows_journal: bool,
     /// Where the serial console is written to.
     pub serial: PathBuf,
 }
@@ -277,7 +282,12 @@ fn hardware(command: &mut Command, plan: &Plan<'_>, tpm: &Tpm) {
 fn boot(command: &mut Command, plan: &Plan<'_>) -> Result<(), Failure> {
     let Some(code) = plan.state.firmware.code() else {
         command.arg("-kernel").arg(plan.image.file("kernel"));
-        command.args(["-append", &plan.image.command_line()?]);
+        let journal = if plan.shows_journal {
+            JOURNAL_ON_CONSOLE
+        } else {
+            ""
+        };
+        command.args(["-append", &(plan.image.command_line()? + journal)]);
         let initrd = plan.image.file("initrd");
         if initrd.exists() {
             command.arg("-initrd").arg(initrd);

@@ -46,6 +46,9 @@ struct Arguments {
     /// A folder for disks and consoles, kept afterwards; by default a temporary one, kept when something fails
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
+    /// Have machines without firmware show their whole journal on the console, which takes them time
+    #[arg(long)]
+    journal: bool,
     /// Write a report as JSON
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
@@ -84,6 +87,7 @@ fn try_all(arguments: &Arguments, scenarios: &[Scenario], story: &mut Story) -> 
         .clone()
         .unwrap_or_else(|| temporary.path().to_path_buf());
     let mut world = make_world(arguments, &folder, story)?;
+    world.shows_journal = arguments.journal;
     for scenario in scenarios {
         story.begin(scenario.name);
         story.tell(scenario.about);

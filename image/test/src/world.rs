@@ -30,6 +30,8 @@ pub struct World {
     pub time: TimeServer,
     /// The folder with the keys of Secure Boot, to be enrolled: `PK.auth`, `KEK.auth`, `db.auth`.
     pub keys: PathBuf,
+    /// Whether machines show their journal on the console.
+    pub shows_journal: bool,
     /// A folder for everything, with short paths (names of sockets are limited to 107 bytes).
     pub folder: PathBuf,
     provisioned: BTreeMap<Firmware, Provisioned>,
@@ -66,6 +68,7 @@ impl World {
     ) -> Self {
         Self {
             keys: keys.to_path_buf(),
+            shows_journal: false,
             image,
             successors,
             budgets,
@@ -134,6 +137,7 @@ impl World {
             state,
             media: media.iter().map(|medium| medium.file()).collect(),
             ends_at_reboot,
+            shows_journal: self.shows_journal,
             serial,
         })
     }
