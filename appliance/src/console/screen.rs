@@ -145,10 +145,7 @@ fn identity(page: &mut Page, status: &Status) {
     let seen = format!("seen {}, running for {}", status.written, lasting(status.uptime));
     page.line(Some(Colour::Quiet), &seen);
     page.field("Appliance", &told(&status.id));
-    page.field(
-        "Version",
-        &format!("{} in {}", told(&status.version), told(&status.slot)),
-    );
+    page.field("Version", &version(status));
     if let Some(pcr) = &status.pcr11 {
         page.field("PCR 11", pcr);
     }
@@ -160,6 +157,14 @@ fn identity(page: &mut Page, status: &Status) {
     };
     for (index, address) in addresses.iter().take(ADDRESSES).enumerate() {
         page.field(if index == 0 { "Addresses" } else { "" }, address);
+    }
+}
+
+fn version(status: &Status) -> String {
+    let version = status.version.as_deref().unwrap_or("-");
+    match &status.slot {
+        Some(slot) => format!("{version} in {slot}"),
+        None => version.to_owned(),
     }
 }
 

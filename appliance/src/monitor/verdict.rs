@@ -60,7 +60,7 @@ impl Verdict {
     /// The verdict over these findings, `self` being the one before them.
     #[must_use]
     pub fn next(&self, findings: Vec<Finding>, now: OffsetDateTime) -> Self {
-        let now = now.format(&Rfc3339).unwrap_or_default();
+        let now = told(now);
         let checks: Vec<Check> = findings
             .into_iter()
             .map(|finding| self.check(finding, &now))
@@ -134,9 +134,17 @@ impl Stamps {
             return Ok(());
         }
         Err(format!(
-            "a message to itself has been waiting for its time-stamp for {waited} s"
+            "a message to itself of {} has no time-stamp yet",
+            told(waiting)
         ))
     }
+}
+
+/// A time as everything of the monitor tells it: RFC 3339, whole seconds.
+#[must_use]
+pub fn told(at: OffsetDateTime) -> String {
+    let whole = at.replace_nanosecond(0).unwrap_or(at);
+    whole.format(&Rfc3339).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -209,7 +217,7 @@ mod tests {
         stamps.message(at(120));
         assert_eq!(stamps.check(at(360)), Ok(()));
         let late = stamps.check(at(361)).unwrap_err();
-        assert!(late.contains("301 s"), "{late}");
+        assert!(late.contains("of 1970-01-01T00:01:00Z"), "{late}");
         stamps.stamped(at(362));
         assert_eq!(stamps.check(at(363)), Ok(()));
     }

@@ -7,13 +7,12 @@ use std::time::{Duration, Instant};
 
 use signer_client::Client;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::plan::Plan;
 use super::probe::{self, certificates, journal, machine, memory, message, proxy, release};
 use super::server::{self, Told};
 use super::status::{Facts, Stage, Status};
-use super::verdict::{Finding, Stamps, Verdict};
+use super::verdict::{self, Finding, Stamps, Verdict};
 use crate::paths::{self, Root};
 use crate::provision::Outcome;
 use crate::update::state::{State, Step};
@@ -147,7 +146,7 @@ impl Watch {
             last_errors: journal::last(LAST_ERRORS),
             provisioning,
             update,
-            written: now.format(&Rfc3339).unwrap_or_default(),
+            written: verdict::told(now),
             uptime: uptime(),
             interval: self.pause().as_secs(),
         }
