@@ -24,7 +24,7 @@ demo: ## start a complete instance on loopback, exchange messages, verify the ev
 	@.ci/prepare && .ci/steps build demo
 
 test: ## everything that .ci/run runs: format, lints, tests, documentation, demo
-	@.ci/prepare && .ci/third-party && .ci/steps all
+	@.ci/prepare image && .ci/third-party && .ci/steps all
 
 quick: ## format, lints and tests of what you changed: make quick CRATE=protocol-pki
 	@.ci/steps quick
