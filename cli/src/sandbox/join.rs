@@ -28,10 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const EXAMPLES: &str = "\
 Examples:
   kiirtee sandbox join --dir /tmp/instance --server-id SANDBOX/ORG/3003/other --address 127.0.42.40 --out /tmp/other
-  kiirtee sandbox join --dir /tmp/lab --server-id SANDBOX/ORG/3003/other --address 10.77.0.40 --out /tmp/other \\
-      --sign-request sign.csr --auth-request auth.csr      (the newcomer's keys stay where they are)
+  kiirtee sandbox join --dir /tmp/lab --server-id SANDBOX/ORG/3003/other --address 10.77.0.40 --out /tmp/other --sign-request sign.csr --auth-request auth.csr
 
-Writes into --out:
+With signing requests the newcomer's keys stay where they are. Writes into --out:
   sign.p12, auth.p12   keys and certificates (password: sandbox; aliases: sign, auth),
   sign.pem, auth.pem   or the certificates alone, when the newcomer made its keys and sent signing requests
   anchor.xml           the configuration anchor

@@ -31,7 +31,8 @@ pub fn last(lines: usize) -> Vec<LogLine> {
         ])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        // Why it cannot read is for the journal.
+        .stderr(Stdio::inherit())
         .spawn();
     let Ok(mut child) = child else { return Vec::new() };
     let read = child.stdout.take().map(|output| read(output.take(MAX_BYTES)));
