@@ -27,7 +27,7 @@ use signer::{
         software::{SOFTWARE_TOKEN_ID, SoftwareToken, files::FileError},
     },
 };
-use signer_client::{SignerError, TokenStatus};
+use signer_client::{Pin, SignerError, TokenStatus};
 
 #[cfg(not(any(feature = "count-allocations", feature = "profile-allocations")))]
 #[global_allocator]
@@ -59,6 +59,9 @@ enum Command {
         /// The settings.
         #[arg(long, env = "KIIRTEE_SIGNER_CONFIG")]
         config: PathBuf,
+        /// Give the software token the PIN of the settings' PIN file first, if it has none yet.
+        #[arg(long)]
+        first_pin: bool,
         /// National set of values that hold where the settings file says nothing: ee, fi, is, fo.
         #[arg(long)]
         preset: Option<Preset>,
@@ -71,9 +74,6 @@ enum Command {
         /// The file with the PIN; by default that of the settings.
         #[arg(long)]
         pin_file: Option<PathBuf>,
-        /// Do nothing if the token has a PIN already, or none is given: for units that run this at every start.
-        #[arg(long)]
-        once: bool,
         /// National set of values that hold where the settings file says nothing: ee, fi, is, fo.
         #[arg(long)]
         preset: Option<Preset>,
@@ -112,13 +112,16 @@ fn main() -> ExitCode {
         .build();
     let arguments = Arguments::parse();
     let result = match &arguments.command {
-        Command::Run { config, preset } => run(config, *preset),
+        Command::Run {
+            config,
+            first_pin,
+            preset,
+        } => run(config, *first_pin, *preset),
         Command::Init {
             config,
             pin_file,
-            once,
             preset,
-        } => initialize(config, pin_file.as_deref(), *once, *preset),
+        } => initialize(config, pin_file.as_deref(), *preset),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -140,7 +143,7 @@ fn report(error: &MainError) {
     let _ = io::Write::write_all(&mut io::stderr(), format!("{text}\n").as_bytes());
 }
 
-fn run(config: &Path, preset: Option<Preset>) -> Result<(), MainError> {
+fn run(config: &Path, first_pin: bool, preset: Option<Preset>) -> Result<(), MainError> {
     let settings = Settings::read(config, preset)?;
     start_log(&settings);
     for ignored in &settings.ignored {
@@ -155,6 +158,9 @@ fn run(config: &Path, preset: Option<Preset>) -> Result<(), MainError> {
     reply::yield_to_askers(settings.kiirtee.background_nice);
     let _lock = lock_state(&settings.kiirtee.state_directory)?;
     let mut signals = Signals::new([SIGTERM, SIGINT]).map_err(MainError::Signals)?;
+    if first_pin {
+        give_first_pin(&settings)?;
+    }
     let service = Service::start(&settings)?;
     let server = Server::start(&settings, Arc::clone(&service))?;
     tracing::info!(socket = %settings.kiirtee.signer_socket.display(), version = env!("CARGO_PKG_VERSION"), "listening");
@@ -167,26 +173,31 @@ fn run(config: &Path, preset: Option<Preset>) -> Result<(), MainError> {
     Ok(())
 }
 
-fn initialize(
-    config: &Path,
-    pin_file: Option<&Path>,
-    once: bool,
-    preset: Option<Preset>,
-) -> Result<(), MainError> {
+fn initialize(config: &Path, pin_file: Option<&Path>, preset: Option<Preset>) -> Result<(), MainError> {
     let settings = Settings::read(config, preset)?;
     let _lock = lock_state(&settings.kiirtee.state_directory)?;
-    let pin_file = pin_file
-        .or(settings.kiirtee.pin_file.as_deref())
-        .ok_or(MainError::NoPin)?;
-    let pins = auto_login::read(pin_file, &[SOFTWARE_TOKEN_ID])?;
-    let pin = pins.iter().find(|(token, _)| token == SOFTWARE_TOKEN_ID);
-    let token = SoftwareToken::of(&settings)?;
-    match pin {
-        _ if once && token.status() != TokenStatus::NotInitialized => Ok(()),
-        Some((_, pin)) => Ok(token.initialize(pin)?),
-        None if once => Ok(()),
-        None => Err(MainError::NoPin),
+    let pin = software_pin(&settings, pin_file)?.ok_or(MainError::NoPin)?;
+    Ok(SoftwareToken::of(&settings)?.initialize(&pin)?)
+}
+
+/// For units that start without knowing whether the token is a new one: it keeps the PIN that it has, and without a PIN in the
+/// file it stays as it is.
+fn give_first_pin(settings: &Settings) -> Result<(), MainError> {
+    let token = SoftwareToken::of(settings)?;
+    if token.status() != TokenStatus::NotInitialized {
+        return Ok(());
     }
+    match software_pin(settings, None)? {
+        Some(pin) => Ok(token.initialize(&pin)?),
+        None => Ok(()),
+    }
+}
+
+fn software_pin(settings: &Settings, pin_file: Option<&Path>) -> Result<Option<Pin>, MainError> {
+    let pin_file = pin_file.or(settings.kiirtee.pin_file.as_deref());
+    let pins = auto_login::read(pin_file.ok_or(MainError::NoPin)?, &[SOFTWARE_TOKEN_ID])?;
+    let of_software = pins.into_iter().find(|(token, _)| token == SOFTWARE_TOKEN_ID);
+    Ok(of_software.map(|(_, pin)| pin))
 }
 
 fn start_log(settings: &Settings) {

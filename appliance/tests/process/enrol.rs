@@ -42,17 +42,9 @@ impl Signer {
             appliance.path("pins").display(),
         );
         fs::write(&settings, text).unwrap();
-        let run = |name: &str| {
-            let mut command = Command::new(Self::program());
-            command.arg(name);
-            if name == "init" {
-                command.arg("--once");
-            }
-            command.arg("--config").arg(&settings).stderr(Stdio::null());
-            command
-        };
-        assert!(run("init").status().unwrap().success());
-        let child = run("run").spawn().unwrap();
+        let mut command = Command::new(Self::program());
+        command.args(["run", "--first-pin", "--config"]).arg(&settings);
+        let child = command.stderr(Stdio::null()).spawn().unwrap();
         let start = Instant::now();
         while UnixStream::connect(&socket).is_err() {
             assert!(
