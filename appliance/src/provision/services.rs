@@ -24,6 +24,9 @@ const ONCE: &[&str] = &["kiirtee-configure.service", "kiirtee-enrol.service"];
 /// All services of the security server.
 const ALL: &str = "kiirtee.target";
 
+/// Below these folders of `/run` is what is made anew at every start.
+const VOLATILE: [&str; 2] = ["systemd/", "kiirtee/"];
+
 /// Asks the service manager to let services read what changed. It does so when it can: nothing is waited for, since some of
 /// these services wait for this process.
 pub fn reread(systemctl: &Path, changed: &[String]) {
@@ -37,7 +40,9 @@ pub fn reread(systemctl: &Path, changed: &[String]) {
     if !readers.is_empty() {
         tell(systemctl, "try-restart", &readers);
     }
-    if !changed.is_empty() {
+    // What lives until the next start is made at every start, and nothing could not run without it before.
+    let is_kept = |name: &String| !VOLATILE.iter().any(|folder| name.starts_with(folder));
+    if changed.iter().any(is_kept) {
         tell(systemctl, "start", &[&[ALL], ONCE].concat());
     }
 }
