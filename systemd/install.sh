@@ -132,8 +132,6 @@ install_appliance() {
     [ ! -d "$HERE/appliance/network" ] || put_all appliance/network /usr/lib/systemd/network
     [ ! -d "$HERE/appliance/udev" ] || put_all appliance/udev /usr/lib/udev/rules.d
     put_all appliance/etc /etc
-    put "$HERE/appliance/fstab" /etc/fstab
-    put "$HERE/appliance/crypttab" /etc/crypttab
     while read -r unit; do
         case $unit in '' | '#'*) continue ;; esac
         make_link /dev/null "/etc/systemd/system/$unit"

@@ -1,16 +1,15 @@
-//! `kiirtee-appliance configure`: the server configuration that was handed over becomes that of the proxy.
+//! `kiirtee-appliance configure`: the server configuration that was handed over becomes that of the proxy, once.
 //!
 //! It runs as the proxy's user, which owns the database: nobody with more rights opens a file that the proxy can write. A
 //! running proxy takes the change over within a second.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use storage::server_configuration::{ConfigurationError, ServerConfiguration};
 
-use crate::disk;
+use crate::disk::{self, Disk};
 use crate::paths::{self, Root};
-use crate::provision::inputs;
 
 /// The most bytes of a server configuration.
 const MAX_BYTES: usize = 4 * 1024 * 1024;
@@ -51,13 +50,29 @@ pub enum ConfigureError {
 /// # Errors
 /// See [`ConfigureError`].
 pub fn run(arguments: &Arguments) -> Result<(), ConfigureError> {
-    let path = arguments.root.path(paths::SETTINGS).join(inputs::SERVER);
+    let path = arguments.root.path(paths::SERVER_PENDING);
     let unreadable = |source| ConfigureError::Unreadable {
         path: path.clone(),
         source,
     };
-    let bytes = disk::read(&path, MAX_BYTES).map_err(unreadable)?;
-    let bytes = bytes.ok_or_else(|| unreadable(io::ErrorKind::NotFound.into()))?;
+    let Some(bytes) = disk::read(&path, MAX_BYTES).map_err(unreadable)? else {
+        tracing::info!("the server configuration is applied already");
+        return Ok(());
+    };
+    apply(arguments, &path, bytes.clone())?;
+    // What was handed over in the meantime stays for the next run.
+    match disk::read(&path, MAX_BYTES).map_err(unreadable)? {
+        Some(now) if now != bytes => Ok(()),
+        _ => Disk::default().remove(&path).map_err(unreadable),
+    }
+}
+
+fn apply(arguments: &Arguments, path: &Path, bytes: Vec<u8>) -> Result<(), ConfigureError> {
+    let path = path.to_owned();
+    let unreadable = |source| ConfigureError::Unreadable {
+        path: path.clone(),
+        source,
+    };
     let text = String::from_utf8(bytes).map_err(|error| unreadable(io::Error::other(error)))?;
     let database = arguments.database.clone();
     let database = database.unwrap_or_else(|| arguments.root.path(paths::SERVER_DATABASE));

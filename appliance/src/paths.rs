@@ -20,6 +20,8 @@ pub const RUN: &str = "run/kiirtee";
 pub const MEDIUM: &str = "run/kiirtee/medium";
 /// What is provisioned; `/etc/kiirtee` is a symbolic link to it.
 pub const SETTINGS: &str = "var/lib/kiirtee/etc";
+/// What was handed over as server configuration and is not applied yet: provisioning puts it there, `configure` takes it away.
+pub const SERVER_PENDING: &str = "var/lib/kiirtee/pending/server.toml";
 /// What the last provisioning did, in JSON: [`crate::provision::Outcome`].
 pub const PROVISION_STATE: &str = "run/kiirtee/provision.json";
 /// Is there when a factory reset was asked for.

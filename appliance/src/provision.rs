@@ -39,6 +39,9 @@ const MAX_REQUEST_BYTES: usize = 64 * 1024;
 /// Everybody reads, root writes.
 const PUBLIC: u32 = 0o644;
 const PUBLIC_FOLDER: u32 = 0o755;
+/// The group `kiirtee` reads, and takes away what is done with.
+const GROUP: u32 = 0o640;
+const GROUP_FOLDER: u32 = 0o770;
 
 /// Arguments of `kiirtee-appliance provision`.
 #[derive(Debug, clap::Args)]
@@ -181,6 +184,7 @@ impl Work<'_> {
                 let before = before.unwrap_or_default();
                 if files != before {
                     outcome.changed = differences(&before, &files);
+                    self.leave_for_configure(&before, &files)?;
                     generations.switch(&files).map_err(failed("keep the settings"))?;
                 }
                 outcome.state = State::Provisioned;
@@ -198,6 +202,20 @@ impl Work<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Leaves a new server configuration for `configure`, before the set counts: applied once too often is harmless.
+    fn leave_for_configure(&self, before: &Files, after: &Files) -> Result<(), ProvisionError> {
+        let server = after.get(inputs::SERVER);
+        let Some(server) = server.filter(|new| before.get(inputs::SERVER) != Some(new)) else {
+            return Ok(());
+        };
+        let place = self.arguments.root.path(paths::SERVER_PENDING);
+        let folder = place.parent().unwrap_or(&place);
+        self.disk
+            .folder(folder, GROUP_FOLDER)
+            .and_then(|()| self.disk.write(&place, server, GROUP))
+            .map_err(failed("leave the server configuration for who applies it"))
     }
 
     fn new_inputs(&self, outcome: &mut Outcome) -> Result<Files, Refusal> {

@@ -27,7 +27,7 @@ struct Signatures {
 #[derive(Debug, Serialize)]
 struct Signature {
     pcrs: [u8; 1],
-    /// SHA-256 of the public key.
+    /// [`fingerprint`] of the key.
     pkfp: String,
     /// The policy's digest.
     pol: String,
@@ -80,13 +80,14 @@ pub fn public_key(key: &Path) -> Result<Vec<u8>, Failure> {
     OPENSSL.run(arguments).map(String::into_bytes)
 }
 
+/// What the appliance looks a signature up by: SHA-256 of the bare RSA key (RFC 8017 A.1.1), not of what wraps it in a certificate.
 fn fingerprint(key: &Path, folder: &Path) -> Result<String, Failure> {
     let public = folder.join("public.der");
     OPENSSL.run([
-        "pkey".as_ref(),
+        "rsa".as_ref(),
         "-in".as_ref(),
         key.as_os_str(),
-        "-pubout".as_ref(),
+        "-RSAPublicKey_out".as_ref(),
         "-outform".as_ref(),
         "DER".as_ref(),
         "-out".as_ref(),
