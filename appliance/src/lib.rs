@@ -21,6 +21,7 @@ pub mod document;
 pub mod enrol;
 pub mod health;
 pub mod identity;
+pub mod image;
 pub mod log;
 pub mod monitor;
 pub mod paths;

@@ -24,6 +24,9 @@ pub const SETTINGS: &str = "var/lib/kiirtee/etc";
 pub const SERVER_PENDING: &str = "var/lib/kiirtee/pending/server.toml";
 /// What the last provisioning did, in JSON: [`crate::provision::Outcome`].
 pub const PROVISION_STATE: &str = "run/kiirtee/provision.json";
+/// Holds what the last provisioning came to, below the version of the image that did it. With that, a start of the same version
+/// without a medium needs no provisioning.
+pub const PROVISIONED: &str = "var/lib/kiirtee/provisioned";
 /// Is there when a factory reset was asked for.
 pub const RESET_REQUEST: &str = "run/kiirtee/factory-reset";
 /// Signing requests, PEM, for everybody to read.

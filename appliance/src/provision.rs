@@ -24,6 +24,7 @@ use crate::disk::{self, Disk};
 use crate::document::Document;
 use crate::enrol::keys::Purpose;
 use crate::identity;
+use crate::image::Image;
 use crate::paths::{self, Root};
 use generation::{Files, Generations};
 pub use outcome::{Outcome, Source, State};
@@ -282,10 +283,39 @@ impl Work<'_> {
         self.disk
             .write(&state, &json(outcome), PUBLIC)
             .map_err(failed("write the state"))?;
+        self.remember(outcome).map_err(failed("remember the state"))?;
         if let Some(systemctl) = self.systemctl() {
             match outcome.factory_reset {
                 true => services::reset(&systemctl),
                 false => services::reread(&systemctl, &outcome.changed),
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps the outcome for starts at which nothing is new, last of all: what was not finished is done again.
+    fn remember(&self, outcome: &Outcome) -> io::Result<()> {
+        let root = &self.arguments.root;
+        let (State::Provisioned, false, Ok(image)) =
+            (outcome.state, outcome.factory_reset, Image::read(root))
+        else {
+            return Ok(());
+        };
+        let kept = Outcome {
+            source: Source::Kept,
+            changed: Vec::new(),
+            problems: Vec::new(),
+            ..outcome.clone()
+        };
+        let folder = root.path(paths::PROVISIONED);
+        self.disk.folder(&folder, PUBLIC_FOLDER)?;
+        let name = image.version.to_string();
+        self.disk
+            .write_if_changed(&folder.join(&name), &json(&kept), PUBLIC)?;
+        for entry in std::fs::read_dir(&folder)? {
+            let entry = entry?;
+            if entry.file_name() != *name {
+                self.disk.remove(&entry.path())?;
             }
         }
         Ok(())

@@ -9,7 +9,6 @@
 //! `--settle` runs once a boot is good and says how it ended: good, or gone back.
 
 pub mod copy;
-pub mod image;
 pub mod manifest;
 pub mod state;
 
@@ -21,10 +20,10 @@ use clap::Args;
 use semver::Version;
 
 use self::copy::CopyError;
-use self::image::{Image, ImageError};
 use self::manifest::{Manifest, ManifestError, PublicKey};
 use self::state::{Memory, State, Step};
 use crate::disk::{self, Disk};
+use crate::image::{Image, ImageError};
 use crate::paths::{self, Root};
 
 /// Most bytes of a public key's file.

@@ -117,7 +117,7 @@ impl Monitor {
         write("var/lib/kiirtee/etc/appliance.toml", DOCUMENT);
         write("run/systemd/timesync/synchronized", "");
         write("srv/evidence/x", "");
-        write("etc/os-release", "IMAGE_VERSION=9\n");
+        write("usr/lib/os-release", "IMAGE_ID=kiirtee\nIMAGE_VERSION=9.0.0\n");
         write(
             "run/kiirtee/requests/signing.pem",
             "-----BEGIN CERTIFICATE REQUEST-----\n",
@@ -220,7 +220,7 @@ fn healthy_with_a_message_and_its_time_stamp_and_failing_when_the_next_one_fails
     let (proxy, address) = Proxy::start();
     let monitor = Monitor::start(address);
     let status = monitor.wait("healthy", healthy);
-    assert_eq!(status["version"], "9");
+    assert_eq!(status["version"], "9.0.0");
     assert_eq!(status["stage"], "healthy");
     let heads = proxy.heads.lock().unwrap().join("\n");
     assert!(

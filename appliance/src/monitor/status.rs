@@ -15,7 +15,7 @@ use crate::provision::Outcome;
 pub struct Status {
     /// What tells this appliance from others; none before the first provisioning.
     pub id: Option<String>,
-    /// Version of the image, `IMAGE_VERSION` of `/etc/os-release`.
+    /// Version of the image, `IMAGE_VERSION` of `/usr/lib/os-release`.
     pub version: Option<String>,
     /// The slot that runs: `root-a` or `root-b`.
     pub slot: Option<String>,

@@ -48,3 +48,26 @@ fn names(document: &Document) -> String {
     let servers = document.network.dns.iter();
     servers.map(|server| format!("nameserver {server}\n")).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_file_is_also_put_in_place_where_provisioning_does_not_run() {
+        let conf = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../systemd/appliance/tmpfiles.d/kiirtee-appliance.conf"
+        );
+        let conf = std::fs::read_to_string(conf).unwrap();
+        let copies: Vec<Vec<&str>> = conf
+            .lines()
+            .map(|line| line.split_whitespace().collect())
+            .collect();
+        for path in [NETWORK, TIME, NAMES] {
+            let from = format!("/var/lib/kiirtee/etc/{}", super::super::kept_name(path));
+            let expected = ["C", &format!("/run/{path}"), "0644", "root", "root", "-", &from];
+            assert!(copies.iter().any(|copy| *copy == expected), "{expected:?}");
+        }
+    }
+}

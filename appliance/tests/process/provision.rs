@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use appliance::provision::{Source, State};
+use appliance::provision::{Outcome, Source, State};
 
 use crate::harness::{Appliance, DOCUMENT, told};
 
@@ -293,4 +293,64 @@ fn signing_requests_are_put_onto_the_medium() {
         !output.status.success() && requests() == 1,
         "links are not followed"
     );
+}
+
+#[test]
+fn a_start_of_the_same_version_needs_no_provisioning_and_one_of_another_does() {
+    let appliance = Appliance::new();
+    let remembered = |version: &str| appliance.root(format!("var/lib/kiirtee/provisioned/{version}"));
+    let run = |version: &str| {
+        let text = format!("IMAGE_ID=kiirtee\nIMAGE_VERSION={version}\n");
+        fs::create_dir_all(appliance.root("usr/lib")).unwrap();
+        fs::write(appliance.root("usr/lib/os-release"), text).unwrap();
+        appliance.provisioned()
+    };
+    run("1.0.0");
+    assert!(!remembered("1.0.0").exists(), "nothing was handed over");
+
+    appliance.fill_medium();
+    run("1.0.0");
+    let outcome: Outcome = serde_json::from_slice(&fs::read(remembered("1.0.0")).unwrap()).unwrap();
+    assert_eq!(
+        (outcome.state, outcome.source),
+        (State::Provisioned, Source::Kept)
+    );
+    assert!(outcome.changed.is_empty() && outcome.pin_is_sealed, "{outcome:?}");
+
+    run("1.0.1");
+    assert!(remembered("1.0.1").exists() && !remembered("1.0.0").exists());
+}
+
+#[test]
+fn a_server_configuration_is_applied_once() {
+    let appliance = Appliance::new();
+    appliance.fill_medium();
+    appliance.provisioned();
+    let pending = appliance.root("var/lib/kiirtee/pending/server.toml");
+    assert!(pending.exists());
+    let configure = || {
+        let mut command = appliance.command("configure");
+        let output = command
+            .arg("--database")
+            .arg(appliance.path("server.db"))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", told(&output));
+        told(&output)
+    };
+    assert!(configure().contains("the server configuration is applied"));
+    assert!(!pending.exists());
+    assert!(configure().contains("applied already"));
+    appliance.provisioned();
+    assert!(!pending.exists(), "the same medium changes nothing");
+
+    let server = appliance.medium("server.toml");
+    let text = fs::read_to_string(&server).unwrap();
+    fs::write(
+        &server,
+        format!("{text}[[client]]\nid = \"SANDBOX/ORG/3003/more\"\n"),
+    )
+    .unwrap();
+    appliance.provisioned();
+    assert!(configure().contains("added=1"));
 }

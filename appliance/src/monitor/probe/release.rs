@@ -1,19 +1,16 @@
 //! Which image this is: version, slot, what was measured.
 
 use super::read_small;
+use crate::image::Image;
 use crate::paths::Root;
 
 /// Partition numbers of the two roots, as `repart.d` orders them.
 const SLOTS: [(&str, &str); 2] = [("2", "root-a"), ("4", "root-b")];
 
-/// `IMAGE_VERSION` of `/etc/os-release`.
+/// The version of the image; none where no image runs.
 #[must_use]
 pub fn version(root: &Root) -> Option<String> {
-    let text = read_small(root.path("etc/os-release")).ok()?;
-    let value = text
-        .lines()
-        .find_map(|line| line.strip_prefix("IMAGE_VERSION="))?;
-    Some(value.trim_matches(['"', '\'']).to_owned()).filter(|value| !value.is_empty())
+    Image::read(root).ok().map(|image| image.version.to_string())
 }
 
 /// The slot that `/` is read from: the partition below its verified device.
@@ -81,14 +78,17 @@ mod tests {
                 "sys/dev/block/253:0/slaves/vda5/uevent",
                 "DEVNAME=vda5\nPARTN=5\n",
             ),
-            ("etc/os-release", "ID=kiirtee\nIMAGE_VERSION=\"7\"\n"),
+            (
+                "usr/lib/os-release",
+                "IMAGE_ID=kiirtee\nIMAGE_VERSION=\"7.0.1\"\n",
+            ),
             (
                 "sys/class/tpm/tpm0/pcr-sha256/11",
                 &format!("{}\n", "AB".repeat(32)),
             ),
         ]);
         assert_eq!(slot(&root).as_deref(), Some("root-b"));
-        assert_eq!(version(&root).as_deref(), Some("7"));
+        assert_eq!(version(&root).as_deref(), Some("7.0.1"));
         assert_eq!(pcr11(&root), Some("ab".repeat(32)));
     }
 
@@ -96,7 +96,7 @@ mod tests {
     fn what_is_not_there_is_not_told() {
         let (_folder, root) = root_with(&[
             ("proc/self/mountinfo", "1 1 8:1 / / rw - ext4 /dev/sda1 rw\n"),
-            ("etc/os-release", "ID=debian\n"),
+            ("usr/lib/os-release", "ID=debian\n"),
             ("sys/class/tpm/tpm0/pcr-sha256/11", "none\n"),
         ]);
         assert_eq!((slot(&root), version(&root), pcr11(&root)), (None, None, None));
