@@ -31,9 +31,9 @@ pub struct Ingredient {
     /// Its release, as `uname -r` says
     #[arg(long)]
     pub kernel_release: String,
-    /// Kernel modules that the initrd loads, in this order
+    /// A file with the paths of the kernel modules that the initrd loads, in this order; paragraphs side by side
     #[arg(long)]
-    pub module: Vec<PathBuf>,
+    pub modules: Option<PathBuf>,
     /// Our init of the initrd
     #[arg(long)]
     pub init: PathBuf,
@@ -122,10 +122,13 @@ struct KernelImage {
 fn kernel_image(from: &Ingredient, root: &Root) -> Result<KernelImage, Failure> {
     let read = |path: &Path| fs::read(path).at(path);
     let command_line = command_line(&from.definitions, root)?;
+    let modules = from.modules.as_deref().map(fs::read_to_string).transpose();
     let initrd = initrd::build(&Ingredients {
         init: &from.init,
         tree: &from.tree,
-        modules: &from.module,
+        modules: &modules
+            .at(from.modules.as_deref().unwrap_or(Path::new("")))?
+            .unwrap_or_default(),
     })?;
     write(&from.out.join("kernel"), &read(&from.kernel)?)?;
     write(&from.out.join("initrd"), &initrd)?;

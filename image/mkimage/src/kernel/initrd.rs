@@ -28,8 +28,9 @@ pub struct Ingredients<'a> {
     pub init: &'a Path,
     /// The root tree, which has `dmsetup` and the libraries.
     pub tree: &'a Path,
-    /// The modules, in the order in which they are loaded; none for a kernel that has everything built in.
-    pub modules: &'a [PathBuf],
+    /// The modules' paths, each in a line, in the order in which they are loaded, paragraphs side by side; none for a kernel that
+    /// has everything built in.
+    pub modules: &'a str,
 }
 
 /// The archive.
@@ -53,10 +54,14 @@ pub fn build(ingredients: &Ingredients<'_>) -> Result<Vec<u8>, Failure> {
         .join("usr/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2");
     files.file(&Path::new("usr").join(LOADER.trim_start_matches('/')), &loader)?;
     let mut order = String::new();
-    for module in ingredients.modules {
-        let name = module.file_name().unwrap_or_default().to_string_lossy();
-        files.file(&Path::new("modules").join(name.as_ref()), module)?;
-        order.push_str(&format!("/modules/{name}\n"));
+    for line in ingredients.modules.lines() {
+        if !line.is_empty() {
+            let module = Path::new(line);
+            let name = module.file_name().unwrap_or_default().to_string_lossy();
+            files.file(&Path::new("modules").join(name.as_ref()), module)?;
+            order.push_str(&format!("/modules/{name}"));
+        }
+        order.push('\n');
     }
     files.text("modules.order", order);
     files.archive()
@@ -192,9 +197,9 @@ mod tests {
         let module = |name: &str| {
             let path = tree.path().join(name);
             fs::write(&path, name).unwrap();
-            path
+            path.display().to_string()
         };
-        let modules = [module("z.ko.xz"), module("a.ko.xz")];
+        let modules = format!("{}\n\n{}\n", module("z.ko"), module("a.ko"));
         let init = std::env::current_exe().unwrap();
         let ingredients = Ingredients {
             init: &init,
@@ -205,7 +210,7 @@ mod tests {
         assert_eq!(archive, build(&ingredients).unwrap());
         let entries = read(&archive);
         let find = |name: &str| entries.iter().find(|entry| entry.0 == name).unwrap();
-        assert_eq!(find("modules.order").2, b"/modules/z.ko.xz\n/modules/a.ko.xz\n");
+        assert_eq!(find("modules.order").2, b"/modules/z.ko\n\n/modules/a.ko\n");
         assert_eq!(find("init").1 & 0o170_111, REGULAR | 0o111);
         assert_eq!(find("lib64").2, b"usr/lib64");
         assert!(find("usr/lib64/ld-linux-x86-64.so.2").2.starts_with(b"\x7fELF"));
@@ -222,7 +227,7 @@ mod tests {
         let ingredients = Ingredients {
             init: &std::env::current_exe().unwrap(),
             tree: tree.path(),
-            modules: &[],
+            modules: "",
         };
         assert!(build(&ingredients).unwrap_err().to_string().contains("libc.so.6"));
     }
