@@ -122,13 +122,14 @@ struct KernelImage {
 fn kernel_image(from: &Ingredient, root: &Root) -> Result<KernelImage, Failure> {
     let read = |path: &Path| fs::read(path).at(path);
     let command_line = command_line(&from.definitions, root)?;
-    let modules = from.modules.as_deref().map(fs::read_to_string).transpose();
+    let modules = match &from.modules {
+        Some(list) => fs::read_to_string(list).at(list)?,
+        None => String::new(),
+    };
     let initrd = initrd::build(&Ingredients {
         init: &from.init,
         tree: &from.tree,
-        modules: &modules
-            .at(from.modules.as_deref().unwrap_or(Path::new("")))?
-            .unwrap_or_default(),
+        modules: &modules,
     })?;
     write(&from.out.join("kernel"), &read(&from.kernel)?)?;
     write(&from.out.join("initrd"), &initrd)?;
