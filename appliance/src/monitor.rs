@@ -38,10 +38,10 @@ pub struct Arguments {
     /// Address of the client proxy, to which the message to itself is sent
     #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
     client_proxy: String,
-    /// Where the proxy's health and metrics are, instead of [admin] listen
+    /// Where the proxy's health and metrics are, instead of `[admin] listen`
     #[arg(long, value_name = "ADDRESS:PORT")]
     proxy_admin: Option<std::net::SocketAddr>,
-    /// Where to tell, instead of [admin] listen
+    /// Where to tell, instead of `[admin] listen`
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<std::net::SocketAddr>,
 }

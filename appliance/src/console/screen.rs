@@ -1,4 +1,4 @@
-//! The screen as text: from a status to lines of at most [`COLUMNS`] characters, the most important ones first, since a
+//! The screen as text: from a status to lines of at most `COLUMNS` characters, the most important ones first, since a
 //! terminal may have as few as 24. No input or output.
 
 use std::fmt::Write as _;

@@ -8,7 +8,7 @@
 //! | `GET /requests` | names of the signing requests that wait for certificates, JSON |
 //! | `GET /requests/NAME` | one of them, PEM |
 //!
-//! Bounds: [`CONNECTIONS`] at once, one request on each, [`HEAD_BYTES`] of it in [`HEAD_TIME`], all of it in [`WHOLE_TIME`];
+//! Bounds: `CONNECTIONS` at once, one request on each, `HEAD_BYTES` of it in `HEAD_TIME`, all of it in `WHOLE_TIME`;
 //! a body is never read.
 
 use std::convert::Infallible;

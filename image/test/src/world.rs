@@ -247,11 +247,11 @@ impl World {
         machine: &mut Machine,
         identity: &Identity,
     ) -> Result<String, Failure> {
-        let id = self.message_id();
-        let sandbox = &self.sandbox;
-        machine.until("waiting for an exchange through the appliance", || {
-            identity.call(sandbox, &id)
-        })?;
+        let id = self.answered(
+            machine,
+            "waiting for an exchange through the appliance",
+            |sandbox, id| identity.call(sandbox, id),
+        )?;
         story.tell(format!(
             "exchange: {} asked the sandbox's provider, {:.1} s after power on",
             identity.subsystem(),
@@ -270,15 +270,27 @@ impl World {
         machine: &mut Machine,
         identity: &Identity,
     ) -> Result<String, Failure> {
-        let id = self.message_id();
-        let sandbox = &self.sandbox;
-        machine.until("waiting for a request of the sandbox's consumer", || {
-            sandbox.call(identity, &id)
-        })?;
+        let id = self.answered(
+            machine,
+            "waiting for a request of the sandbox's consumer",
+            |sandbox, id| sandbox.call(identity, id),
+        )?;
         story.tell(format!(
             "exchange: the sandbox's consumer asked {}",
             identity.subsystem()
         ));
+        Ok(id)
+    }
+
+    /// Calls with a new message id until there is an answer; gives the id.
+    fn answered(
+        &mut self,
+        machine: &mut Machine,
+        what: &str,
+        call: impl Fn(&Sandbox, &str) -> Result<Vec<u8>, String>,
+    ) -> Result<String, Failure> {
+        let id = self.message_id();
+        machine.until(what, || call(&self.sandbox, &id))?;
         Ok(id)
     }
 

@@ -19,6 +19,9 @@ const ROOT: &str = "root file system, MB";
 pub const BUDGETS: [&str; 4] = [WALL, PROCESSOR, MEMORY, ROOT];
 /// The part of this machine's processors that may be busy with something else for it to count as idle.
 const IDLE: f64 = 0.1;
+/// What a kernel says when it runs into an instruction that it was changing: QEMU 7.2 with two processors loses the change in
+/// about one of fourteen starts. The kernel starts again by itself, which no other scenario minds.
+const LOST_BY_EMULATION: &str = "Oops: int3";
 /// Bytes of a megabyte, as budgets count them.
 const MEGABYTE: f64 = 1e6;
 
@@ -32,9 +35,16 @@ pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
     world.budgets.hold(story, ROOT, root / MEGABYTE)?;
 
     let provisioned = world.provisioned(story, Firmware::None, "boot-time")?;
-    let before = Busy::now()?;
+    let mut before = Busy::now()?;
     let mut machine = world.boot(story, &provisioned.state, &[])?;
     world.exchange(story, &mut machine, &provisioned.identity)?;
+    while machine.console().contains(LOST_BY_EMULATION) {
+        story.tell("the emulated processors lost an instruction, and the kernel began again: once more");
+        drop(machine);
+        before = Busy::now()?;
+        machine = world.boot(story, &provisioned.state, &[])?;
+        world.exchange(story, &mut machine, &provisioned.identity)?;
+    }
     let (wall, processor) = (machine.seconds(), machine.processor_seconds());
     let others = Busy::now()?.others_since(&before, processor);
     story.figure("processors busy with something else, part", others);
