@@ -6,6 +6,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
+use protocol_pki::digest::hex;
 
 use super::manifest::{Manifest, ManifestFile};
 
@@ -108,8 +109,5 @@ fn copy(mut reader: impl Read, mut writer: impl Write) -> io::Result<(u64, Strin
         length = length.saturating_add(u64::try_from(count).unwrap_or(u64::MAX));
     }
     let digest = context.finish();
-    Ok((
-        length,
-        digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect(),
-    ))
+    Ok((length, hex(digest.as_ref())))
 }

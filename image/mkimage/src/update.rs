@@ -94,8 +94,12 @@ fn describe(name: &str, path: &Path) -> Result<ManifestFile, Failure> {
 /// When it cannot be read.
 pub fn sha256(path: &Path) -> Result<String, Failure> {
     let bytes = fs::read(path).at(path)?;
-    let digest = digest::digest(&SHA256, &bytes);
-    Ok(digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(digest::digest(&SHA256, &bytes).as_ref()))
+}
+
+/// Bytes in hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn sign(key: &Path, message: &Path, signature: &Path) -> Result<(), Failure> {

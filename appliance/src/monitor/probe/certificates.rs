@@ -4,6 +4,7 @@ use std::io::Read;
 use std::time::Duration;
 
 use protocol_pki::certificate::Certificate as Parsed;
+use protocol_pki::digest::hex;
 use signer_client::{CertificateInfo, Client, KeyUsage};
 use time::format_description::well_known::Rfc3339;
 
@@ -60,12 +61,10 @@ fn internal(root: &Root) -> Option<Certificate> {
 }
 
 fn told(usage: &str, certificate: &Parsed) -> Certificate {
-    let digits = certificate.sha256();
-    let hex = digits.as_ref().iter().map(|byte| format!("{byte:02x}"));
     Certificate {
         usage: usage.to_owned(),
         subject: harmless(&certificate.subject().to_string(), MAX_NAME),
-        sha256: hex.collect(),
+        sha256: hex(certificate.sha256().as_ref()),
         not_after: certificate.not_after().format(&Rfc3339).unwrap_or_default(),
         status: None,
     }

@@ -4,6 +4,8 @@
 
 use aws_lc_rs::digest::{self, SHA256};
 
+use crate::update::hex;
+
 /// The sections that are measured, in their order.
 pub const ORDER: [&str; 9] = [
     ".linux", ".osrel", ".cmdline", ".initrd", ".ucode", ".splash", ".uname", ".sbat", ".pcrpkey",
@@ -37,7 +39,7 @@ impl Register {
     /// Its value as Linux shows it in `/sys/class/tpm/tpm0/pcr-sha256/11`.
     #[must_use]
     pub fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02X}")).collect()
+        hex(&self.0).to_uppercase()
     }
 }
 

@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::measure::{PHASES, Register};
 use crate::failure::{At, Failure};
 use crate::tool::OPENSSL;
+use crate::update::hex;
 
 /// `TPM2_CC_PolicyPCR` (TPM 2.0 part 2, 6.5.2).
 const POLICY_PCR: [u8; 4] = 0x0000_017f_u32.to_be_bytes();
@@ -110,10 +111,6 @@ fn signature(key: &Path, message: &[u8], folder: &Path) -> Result<Vec<u8>, Failu
         input.as_os_str(),
     ])?;
     std::fs::read(&output).at(&output)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
