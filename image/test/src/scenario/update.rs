@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::time::Duration;
 
 use crate::appliance;
 use crate::failure::{Failure, OrUnusable, expect};
@@ -12,6 +13,9 @@ use crate::medium::{self, Medium};
 use crate::state::Firmware;
 use crate::story::Story;
 use crate::world::{Provisioned, World};
+
+/// Three starts of a version that gets five minutes each to become healthy, and one of the version before.
+const THREE_TRIES: Duration = Duration::from_secs(1800);
 
 /// Version 2 is installed, tried, found healthy and kept: it answers, and still does without the medium.
 ///
@@ -38,9 +42,8 @@ pub fn roll_back(world: &mut World, story: &mut Story) -> Result<(), Failure> {
         has_version(&version)
     })?;
     story.figure("until the sick version is tried, s", machine.seconds());
-    machine.until(&format!("waiting for version {healthy} to be back"), || {
-        has_version(&healthy)
-    })?;
+    let what = format!("waiting for version {healthy} to be back");
+    machine.until_within(THREE_TRIES, &what, &mut || has_version(&healthy))?;
     story.figure("until the healthy version is back, s", machine.seconds());
     world
         .exchange(story, &mut machine, &provisioned.identity)
