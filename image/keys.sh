@@ -20,11 +20,15 @@ OWNER=6b696972-7465-6500-8000-000000000002
 
 secure_boot_key() {
     local name=$1
-    [ ! -e "$FOLDER/$name.key" ] || return 0
+    [ -e "$FOLDER/$name.pem" ] || make_certificate "$name"
+    [ -e "$FOLDER/$name.esl" ] || cert-to-efi-sig-list -g "$OWNER" "$FOLDER/$name.pem" "$FOLDER/$name.esl"
+}
+
+make_certificate() {
+    local name=$1
     say "$name of Secure Boot"
     openssl req -new -x509 -newkey rsa:2048 -noenc -sha256 -days $((YEARS * 365)) -subj "/CN=Kiirtee $name/" \
         -keyout "$FOLDER/$name.key" -out "$FOLDER/$name.pem" 2>/dev/null
-    cert-to-efi-sig-list -g "$OWNER" "$FOLDER/$name.pem" "$FOLDER/$name.esl"
 }
 
 # Each list is signed by the key above it; the first by itself.

@@ -129,15 +129,12 @@ install_appliance() {
     for folder in system.conf.d journald.conf.d timesyncd.conf.d networkd.conf.d; do
         put_all "appliance/$folder" "/usr/lib/systemd/$folder"
     done
-    [ ! -d "$HERE/appliance/network" ] || put_all appliance/network /usr/lib/systemd/network
-    [ ! -d "$HERE/appliance/udev" ] || put_all appliance/udev /usr/lib/udev/rules.d
+    put_all appliance/udev /usr/lib/udev/rules.d
     put_all appliance/etc /etc
-    while read -r unit; do
-        case $unit in '' | '#'*) continue ;; esac
-        make_link /dev/null "/etc/systemd/system/$unit"
-    done <"$HERE/appliance/masks"
+    # The keyboard restarts nothing.
+    make_link /dev/null /etc/systemd/system/ctrl-alt-del.target
     for folder in repart.d sysupdate.d; do
-        [ ! -d "$HERE/$folder" ] || put_all "$folder" "/usr/lib/$folder"
+        put_all "$folder" "/usr/lib/$folder"
     done
 }
 

@@ -2,12 +2,16 @@
 //! again. The evidence partition is never touched by a factory reset.
 //!
 //! The variable is that of systemd's factory reset. `systemd-repart` looks at it by itself in an initrd only, so the next start
-//! runs it with `--factory-reset=yes` when the variable is there (`repart-factory-reset.service`), and removes it.
+//! runs it with `--factory-reset=yes` when the variable is there (`repart-factory-reset.service`). `--carried-out` removes it then:
+//! systemd-repart does so only if it found a partition to remove, which after a loss of power in between it does not, and a variable
+//! that stays would reset the appliance at every other start.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
+
+use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
 use crate::disk;
 use crate::paths::{self, Root};
@@ -28,6 +32,9 @@ const VALUE: &str = "1\0";
 pub struct Arguments {
     #[command(flatten)]
     root: Root,
+    /// The reset is carried out: the firmware forgets it
+    #[arg(long)]
+    carried_out: bool,
     /// What tells the service manager
     #[arg(long, value_name = "PROGRAM", default_value = "/usr/bin/systemctl")]
     systemctl: PathBuf,
@@ -45,6 +52,14 @@ pub enum ResetError {
         /// The variable.
         path: PathBuf,
         /// Why not.
+        source: io::Error,
+    },
+    /// The firmware keeps the variable though the reset is carried out.
+    #[error("the firmware does not forget {}", path.display())]
+    Kept {
+        /// The variable.
+        path: PathBuf,
+        /// Why.
         source: io::Error,
     },
     /// The service manager cannot be told.
@@ -65,11 +80,14 @@ pub enum ResetError {
 /// # Errors
 /// See [`ResetError`].
 pub fn run(arguments: &Arguments) -> Result<(), ResetError> {
+    let path = arguments.root.path(VARIABLES).join(VARIABLE);
+    if arguments.carried_out {
+        return forget(&path).map_err(|source| ResetError::Kept { path, source });
+    }
     let request = arguments.root.path(paths::RESET_REQUEST);
     if !request.exists() {
         return Err(ResetError::NotAsked(request));
     }
-    let path = arguments.root.path(VARIABLES).join(VARIABLE);
     remember(&path).map_err(|source| ResetError::Firmware { path, source })?;
     tracing::warn!("factory reset: the configuration is made anew at the next start, which is now");
     let program = &arguments.systemctl;
@@ -92,6 +110,21 @@ fn remember(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes the variable, if there is one. The kernel marks variables that it does not know as immutable, against accidents.
+fn forget(path: &Path) -> io::Result<()> {
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        file => file?,
+    };
+    // A folder that is not the firmware's knows no such mark.
+    if let Ok(flags) = ioctl_getflags(&file)
+        && flags.contains(IFlags::IMMUTABLE)
+    {
+        ioctl_setflags(&file, flags - IFlags::IMMUTABLE)?;
+    }
+    fs::remove_file(path)
+}
+
 /// Attributes and the value in UTF-16, as the kernel's file of the variable has them.
 fn variable() -> Vec<u8> {
     let value = VALUE.encode_utf16().flat_map(u16::to_le_bytes);
@@ -108,6 +141,7 @@ mod tests {
         let root = Root::new(folder.path());
         let arguments = Arguments {
             root: root.clone(),
+            carried_out: false,
             systemctl: "/bin/true".into(),
         };
         assert!(matches!(run(&arguments), Err(ResetError::NotAsked(_))));
@@ -127,5 +161,12 @@ mod tests {
             ..arguments
         };
         assert!(matches!(run(&refusing), Err(ResetError::Refused(_))));
+        let carried_out = Arguments {
+            carried_out: true,
+            ..refusing
+        };
+        run(&carried_out).unwrap();
+        assert!(!path.exists());
+        run(&carried_out).unwrap();
     }
 }

@@ -74,9 +74,9 @@ pub enum UpdateError {
         /// What runs.
         expected: String,
     },
-    /// It is not newer than what runs.
-    #[error("version {found} is not newer than {running}, which runs")]
-    NotNewer {
+    /// It is older than what runs.
+    #[error("version {found} is older than {running}, which runs")]
+    Older {
         /// The update's.
         found: Version,
         /// What runs.
@@ -152,6 +152,10 @@ impl Update<'_> {
         let manifest = Manifest::read(&medium, &self.key()?)?;
         let memory = Memory::read(&self.arguments.root).map_err(at(&self.path(paths::UPDATE_MEMORY)))?;
         self.check(&manifest, &memory)?;
+        if manifest.version == self.image.version {
+            tracing::info!(version = %manifest.version, "the update medium has the version that runs");
+            return Ok(());
+        }
         self.tell(Step::Installing, Some(&manifest.version), None)?;
         let copied = self.path(paths::UPDATE_COPY);
         copy::all(&manifest, &medium, &copied)?;
@@ -182,9 +186,9 @@ impl Update<'_> {
         if let Some(floor) = memory.floor.clone().filter(|floor| found < *floor) {
             return Err(UpdateError::BelowFloor { found, floor });
         }
-        if found <= self.image.version {
+        if found < self.image.version {
             let running = self.image.version.clone();
-            return Err(UpdateError::NotNewer { found, running });
+            return Err(UpdateError::Older { found, running });
         }
         Ok(())
     }

@@ -33,13 +33,9 @@ done
 RELEASE="$(kernel_release "$KERNEL")"
 [ -n "$RELEASE" ] || fail "$KERNEL does not say which release it is"
 
-# Modules that have to be loaded before there is a root: none for a kernel that has everything built in.
-MODULES=()
-for module in ${KIIRTEE_MODULES:-}; do MODULES+=(--module "$module"); done
-
 umask 022
 mkdir -p "$WORK/out"
-"$KIIRTEE_MKIMAGE" pack --tree "$WORK/root" --kernel "$KERNEL" --kernel-release "$RELEASE" "${MODULES[@]}" \
+"$KIIRTEE_MKIMAGE" pack --tree "$WORK/root" --kernel "$KERNEL" --kernel-release "$RELEASE" \
     --init "$TARGET/usr/bin/kiirtee-initrd" --definitions "$REPOSITORY/systemd" --keys "$KIIRTEE_KEYS" \
     --stub "$STUB" --loader "$LOADER" \
     --version "$KIIRTEE_VERSION" --floor "$KIIRTEE_FLOOR" --out "$WORK/out"

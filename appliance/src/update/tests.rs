@@ -174,10 +174,8 @@ fn a_file_that_is_not_the_signed_one_is_refused() {
 #[test]
 fn an_older_version_is_refused_and_so_is_one_below_the_floor() {
     let appliance = Appliance::new();
-    for version in ["1.0.0", "0.9.0"] {
-        appliance.offer(version, "0.1.0");
-        appliance.refuses("is not newer than 1.0.0");
-    }
+    appliance.offer("0.9.0", "0.1.0");
+    appliance.refuses("is older than 1.0.0");
     appliance.write(
         paths::UPDATE_MEMORY,
         b"{\"pending\":null,\"floor\":\"1.5.0\",\"went_back\":[]}",
@@ -186,6 +184,19 @@ fn an_older_version_is_refused_and_so_is_one_below_the_floor() {
     appliance.refuses("is below 1.5.0");
     appliance.offer("1.5.0", "1.0.0");
     appliance.update(false).unwrap();
+}
+
+#[test]
+fn a_medium_that_stays_plugged_in_does_not_hide_that_its_version_is_good() {
+    let appliance = Appliance::new();
+    appliance.offer("1.1.0", "1.0.0");
+    appliance.update(false).unwrap();
+    appliance.runs("1.1.0");
+    appliance.update(true).unwrap();
+    fs::remove_file(appliance.path("sysupdate.log")).unwrap();
+    appliance.update(false).unwrap();
+    assert_eq!(appliance.state().step, Step::Good);
+    assert_eq!(appliance.was_written(), None);
 }
 
 #[test]

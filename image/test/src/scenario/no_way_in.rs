@@ -98,6 +98,10 @@ pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
     let provisioned = world.provisioned(story, Firmware::None, "no-way-in")?;
     let mut machine = world.boot(story, &provisioned.state, &[])?;
     world.exchange(story, &mut machine, &provisioned.identity)?;
+    // What is less urgent than exchanges is there a little later.
+    for port in PORTS {
+        machine.until(&format!("waiting for port {port}"), || accepts(port))?;
+    }
     let open = open_ports();
     let mut documented = PORTS.to_vec();
     documented.sort_unstable();
@@ -175,7 +179,7 @@ fn open_ports() -> Vec<u16> {
     let scan = || {
         let mut open = Vec::new();
         while let Ok(port) = u16::try_from(next.fetch_add(1, Ordering::Relaxed)) {
-            if TcpStream::connect_timeout(&SocketAddr::new(APPLIANCE, port), PATIENCE).is_ok() {
+            if accepts(port).is_ok() {
                 open.push(port);
             }
         }
@@ -190,6 +194,12 @@ fn open_ports() -> Vec<u16> {
     });
     open.sort_unstable();
     open
+}
+
+/// Whether something accepts connections at a TCP port.
+fn accepts(port: u16) -> Result<(), String> {
+    let connected = TcpStream::connect_timeout(&SocketAddr::new(APPLIANCE, port), PATIENCE);
+    connected.map(drop).map_err(|why| why.to_string())
 }
 
 #[cfg(test)]

@@ -14,8 +14,8 @@ use crate::state::Firmware;
 use crate::story::Story;
 use crate::world::{Provisioned, World};
 
-/// Three starts of a version that gets five minutes each to become healthy, and one of the version before.
-const THREE_TRIES: Duration = Duration::from_secs(1800);
+/// Three starts of a version that does not become healthy, and one of the version before.
+const THREE_TRIES: Duration = Duration::from_secs(1200);
 
 /// Version 2 is installed, tried, found healthy and kept: it answers, and still does without the medium.
 ///
