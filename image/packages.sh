@@ -7,8 +7,8 @@ set -euo pipefail
 
 HERE="$(cd "$(dirname "$0")" && pwd)"
 CACHE="$(mkdir -p "${1:?where to}" && cd "$1" && pwd)"
+. "$HERE/apt.sh"
 SUITE=trixie
-KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 
 say() { printf 'packages: %s\n' "$*"; }
 fail() { printf 'packages: %s\n' "$@" >&2; exit 1; }
@@ -22,27 +22,6 @@ mirrors() {
     fi
     printf 'deb [signed-by=%s] http://deb.debian.org/debian %s main\n' "$KEYRING" "$SUITE"
     printf 'deb [signed-by=%s] http://deb.debian.org/debian-security %s-security main\n' "$KEYRING" "$SUITE"
-}
-
-# An apt that knows nothing of this machine.
-prepare_apt() {
-    mkdir -p "$CACHE/apt/lists/partial" "$CACHE/apt/cache/archives/partial" "$CACHE/archives" "$CACHE/trees"
-    mirrors >"$CACHE/apt/sources.list"
-    cat >"$CACHE/apt/apt.conf" <<CONF
-Dir::State "$CACHE/apt";
-Dir::State::Lists "$CACHE/apt/lists";
-Dir::State::status "/dev/null";
-Dir::Cache "$CACHE/apt/cache";
-Dir::Etc::SourceList "$CACHE/apt/sources.list";
-Dir::Etc::SourceParts "/dev/null";
-Dir::Etc::Parts "/dev/null";
-APT::Architecture "amd64";
-APT::Architectures "amd64";
-Acquire::Languages "none";
-Acquire::Retries "3";
-CONF
-    [ "$(id -u)" != 0 ] || printf 'APT::Sandbox::User "root";\n' >>"$CACHE/apt/apt.conf"
-    export APT_CONFIG="$CACHE/apt/apt.conf"
 }
 
 # The names of the list; in place of the kernel's metapackage the package that it stands for.
@@ -73,8 +52,8 @@ unpack() {
     basename "$file" >"$tree.from"
 }
 
-prepare_apt
-apt-get update -qq
+mkdir -p "$CACHE/archives" "$CACHE/trees"
+private_apt "$CACHE/apt" "$(mirrors)"
 wanted="$(names)"
 say "$(wc -w <<<"$wanted") packages of Debian $SUITE"
 # What was fetched before is not fetched again, and what is of an older version goes away.
