@@ -72,9 +72,6 @@ pub struct Document {
     /// How the appliance sees that it is healthy; without, only its parts are asked.
     #[serde(default)]
     pub health: Option<Health>,
-    /// How secrets are kept.
-    #[serde(default)]
-    pub security: Security,
     /// What goes over the defaults into the settings files of the processes.
     #[serde(default)]
     pub settings: Settings,
@@ -133,25 +130,6 @@ fn subsystem<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClientId, D::
             "{text:?} is no subsystem: expected INSTANCE/CLASS/MEMBER/SUBSYSTEM"
         ))
     })
-}
-
-/// `[security]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case", default)]
-pub struct Security {
-    /// What seals the PINs.
-    pub pin_sealing: PinSealing,
-}
-
-/// What seals the PINs, so that they are of no use elsewhere.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum PinSealing {
-    /// The TPM.
-    #[default]
-    Tpm2,
-    /// A key in the configuration partition: for machines without a TPM.
-    Host,
 }
 
 /// `[settings.*]`: sections and keys of the settings files.

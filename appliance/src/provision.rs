@@ -178,10 +178,10 @@ impl Work<'_> {
                 return Ok(None);
             }
             let document = inputs::check(&inputs)?;
-            Ok(Some((complete(root, inputs, &document)?, document)))
+            Ok(Some(complete(root, inputs, &document)?))
         });
         match made {
-            Ok(Some((files, document))) => {
+            Ok(Some(files)) => {
                 let before = before.unwrap_or_default();
                 if files != before {
                     outcome.changed = differences(&before, &files);
@@ -190,7 +190,7 @@ impl Work<'_> {
                 }
                 outcome.state = State::Provisioned;
                 self.activate(&files, outcome)?;
-                self.pin(&document, outcome);
+                self.pin(outcome);
             }
             Ok(None) => {}
             Err(refused) => {
@@ -256,13 +256,10 @@ impl Work<'_> {
         Ok(())
     }
 
-    fn pin(&self, document: &Document, outcome: &mut Outcome) {
+    fn pin(&self, outcome: &mut Outcome) {
         let Some(medium) = self.medium else { return };
-        let sealer = pin::Sealer {
-            program: &self.arguments.systemd_creds,
-            with: document.security.pin_sealing,
-        };
-        match pin::take_over(&self.arguments.root, self.disk, medium, &sealer) {
+        let arguments = self.arguments;
+        match pin::take_over(&arguments.root, self.disk, medium, &arguments.systemd_creds) {
             Ok(true) => outcome.changed.push(pin::ON_MEDIUM.to_owned()),
             Ok(false) => {}
             Err(error) => outcome.problems.push(error.to_string()),

@@ -32,8 +32,6 @@ listen = "10.77.0.40"
 [health]
 client = "SANDBOX/ORG/3003/client"
 interval = 10
-[security]
-pin-sealing = "host"
 [settings.proxy.proxy]
 client-http-port = 80
 [settings.signer.signer]
@@ -53,7 +51,6 @@ fn what_is_not_said_is_as_usual() {
     assert_eq!(document.server.token, "0");
     assert_eq!(document.server.key_algorithm, KeyKind::Rsa);
     assert_eq!(document.admin.proxy().to_string(), "127.0.0.1:5566");
-    assert_eq!(document.security.pin_sealing, PinSealing::Tpm2);
     assert_eq!(document.health, None);
     let names = document.server.signing_subject.name();
     assert_eq!(names.common_name(), Some("3003"));
@@ -108,7 +105,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("listen = \"10.77.0.40\"", "listen = \"everywhere\""),
     ("SANDBOX/ORG/3003/client", "SANDBOX/ORG/3003"),
     ("interval = 10", "interval = 1"),
-    ("pin-sealing = \"host\"", "pin-sealing = \"none\""),
     ("[settings.proxy.proxy]", "[settings.central.central]"),
     ("[time]", "[tyme]"),
 ];

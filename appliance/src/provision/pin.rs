@@ -1,5 +1,7 @@
 //! PINs from the medium: sealed by `systemd-creds`, so that only this machine's service manager hands them to the signer,
 //! and gone from the medium after that.
+//!
+//! The key that seals is on the configuration volume, which the TPM opens (docs/adr/0015).
 
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -8,7 +10,6 @@ use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
 
 use crate::disk::{self, Disk};
-use crate::document::PinSealing;
 use crate::paths::Root;
 
 /// The file with PINs on the medium: a line for each token, `token id:PIN`, or a PIN alone for the software token.
@@ -45,24 +46,15 @@ pub enum PinError {
         source: io::Error,
     },
     /// The program failed.
-    #[error("the PINs cannot be sealed: {0}: expected a TPM, or `pin-sealing = \"host\"` in [security]")]
+    #[error("the PINs cannot be sealed: {0}")]
     Sealing(String),
-}
-
-/// What seals.
-#[derive(Debug)]
-pub struct Sealer<'a> {
-    /// `systemd-creds`.
-    pub program: &'a Path,
-    /// With what.
-    pub with: PinSealing,
 }
 
 /// Takes PINs from the medium over, if there are some. True if there were.
 ///
 /// # Errors
 /// [`PinError`]; the PINs are still on the medium then.
-pub fn take_over(root: &Root, disk: &Disk, medium: &Path, sealer: &Sealer<'_>) -> Result<bool, PinError> {
+pub fn take_over(root: &Root, disk: &Disk, medium: &Path, systemd_creds: &Path) -> Result<bool, PinError> {
     let on_medium = medium.join(ON_MEDIUM);
     let failed = |path: &Path| {
         let path = path.to_owned();
@@ -75,7 +67,7 @@ pub fn take_over(root: &Root, disk: &Disk, medium: &Path, sealer: &Sealer<'_>) -
     if pins.iter().all(u8::is_ascii_whitespace) {
         return Err(PinError::Empty);
     }
-    let sealed = sealer.seal(&pins)?;
+    let sealed = seal(systemd_creds, &pins)?;
     let folder = root.path(FOLDER);
     disk.folder(&folder, 0o700).map_err(failed(&folder))?;
     let kept = folder.join(CREDENTIAL);
@@ -90,38 +82,29 @@ pub fn are_sealed(root: &Root) -> bool {
     root.path(FOLDER).join(CREDENTIAL).is_file()
 }
 
-impl Sealer<'_> {
-    fn seal(&self, pins: &[u8]) -> Result<Vec<u8>, PinError> {
-        let key = match self.with {
-            PinSealing::Tpm2 => "tpm2",
-            PinSealing::Host => "host",
-        };
-        let started = Command::new(self.program)
-            .arg("encrypt")
-            .arg(format!("--with-key={key}"))
-            .arg(format!("--name={CREDENTIAL}"))
-            .args(["-", "-"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = started.map_err(|source| PinError::Start {
-            program: self.program.to_owned(),
-            source,
-        })?;
-        if let Some(mut stdin) = child.stdin.take() {
-            // A program that does not read says why in what it answers.
-            let _ = stdin.write_all(pins);
-        }
-        let answer = child.wait_with_output().map_err(|source| PinError::Start {
-            program: self.program.to_owned(),
-            source,
-        })?;
-        if answer.status.success() && (1..=MAX_SEALED_BYTES).contains(&answer.stdout.len()) {
-            return Ok(answer.stdout);
-        }
-        let said = String::from_utf8_lossy(&answer.stderr);
-        let last = said.lines().last().unwrap_or_default().trim();
-        Err(PinError::Sealing(format!("{} ({last})", answer.status)))
+fn seal(systemd_creds: &Path, pins: &[u8]) -> Result<Vec<u8>, PinError> {
+    let start = |source| PinError::Start {
+        program: systemd_creds.to_owned(),
+        source,
+    };
+    let mut child = Command::new(systemd_creds)
+        .args(["encrypt", "--with-key=host"])
+        .arg(format!("--name={CREDENTIAL}"))
+        .args(["-", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(start)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read says why in what it answers.
+        let _ = stdin.write_all(pins);
     }
+    let answer = child.wait_with_output().map_err(start)?;
+    if answer.status.success() && (1..=MAX_SEALED_BYTES).contains(&answer.stdout.len()) {
+        return Ok(answer.stdout);
+    }
+    let said = String::from_utf8_lossy(&answer.stderr);
+    let last = said.lines().last().unwrap_or_default().trim();
+    Err(PinError::Sealing(format!("{} ({last})", answer.status)))
 }

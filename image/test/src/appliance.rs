@@ -14,9 +14,11 @@ use crate::sandbox::Sandbox;
 pub const CLIENT: u16 = 8080;
 /// Port of the diagnostics.
 pub const DIAGNOSTICS: u16 = 5567;
+/// Port of the proxy's metrics and health.
+const METRICS: u16 = 5566;
 /// Every TCP port at which a provisioned appliance answers: information systems (HTTP, HTTPS), other security servers,
 /// OCSP responses, metrics and health, diagnostics.
-pub const PORTS: [u16; 6] = [CLIENT, 8443, 5500, 5577, 5566, DIAGNOSTICS];
+pub const PORTS: [u16; 6] = [CLIENT, 8443, 5500, 5577, METRICS, DIAGNOSTICS];
 /// The PIN of its token: what is tried here has no secrets.
 const PIN: &str = "Appliance-PIN-1234";
 
@@ -84,9 +86,12 @@ impl Identity {
             },
             "admin": {"listen": APPLIANCE.to_string()},
             "health": {"client": self.subsystem(), "interval": 10},
-            // What the sandbox's own servers have: changes are seen soon, evidence is complete soon.
+            // What the sandbox's own servers have: changes are seen soon, evidence is complete soon. Archives come each minute.
             "settings": {
-                "proxy": {"kiirtee": {"timestamp-interval-override": 2}},
+                "proxy": {
+                    "kiirtee": {"timestamp-interval-override": 2},
+                    "message-log": {"archive-interval": "30 * * * * ?"},
+                },
                 "confclient": {
                     "kiirtee": {"retry-delay": 1, "ocsp-poll-interval": 1},
                     "configuration-client": {"update-interval": 2},
@@ -159,6 +164,23 @@ pub fn status_at(place: &str) -> Result<Value, String> {
     value
         .cloned()
         .ok_or_else(|| format!("/status has no {place}: {status}"))
+}
+
+/// How many records of the message log were archived since the start. Where archives cannot be sealed with fs-verity there are none,
+/// since on the appliance they have to be (systemd/appliance/defaults/proxy.toml).
+///
+/// # Errors
+/// When there are none yet.
+pub fn sealed_records() -> Result<u64, String> {
+    const SERIES: &str = "xroad_records_archived_total ";
+    let body = http::get(&format!("http://{APPLIANCE}:{METRICS}/metrics"), &[])?.good()?;
+    let text = String::from_utf8_lossy(&body);
+    let count = text.lines().find_map(|line| line.strip_prefix(SERIES));
+    match count.and_then(|count| count.trim().parse().ok()) {
+        Some(0) => Err("no record is archived".into()),
+        Some(count) => Ok(count),
+        None => Err(format!("the metrics have no {SERIES}")),
+    }
 }
 
 /// The signing requests of the appliance.

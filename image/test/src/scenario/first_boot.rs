@@ -1,12 +1,13 @@
 //! `first-boot`: a blank machine becomes a security server.
 
+use crate::appliance;
 use crate::failure::{Failure, expect};
 use crate::state::Firmware;
 use crate::story::Story;
 use crate::world::World;
 
 /// A blank machine gets a medium without certificates, makes keys, has them certified, and exchanges in both directions.
-/// Booted again without the medium it is the same security server.
+/// Booted again without the medium it is the same security server. What it exchanged goes into sealed archives.
 ///
 /// # Errors
 /// What does not go as it should.
@@ -22,5 +23,8 @@ pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
     let never_sent = identity.evidence("never-sent");
     expect(never_sent.is_err(), || {
         "there is evidence of what was never sent".into()
-    })
+    })?;
+    let records = machine.until("waiting for an archive", appliance::sealed_records)?;
+    story.tell(format!("{records} records are in archives sealed with fs-verity"));
+    Ok(())
 }
