@@ -55,9 +55,6 @@ pub struct Arguments {
     /// Folder of the credentials of the machine
     #[arg(long, env = "CREDENTIALS_DIRECTORY", value_name = "DIR", hide_env = true)]
     credentials: Option<PathBuf>,
-    /// What seals PINs
-    #[arg(long, value_name = "PROGRAM", default_value = "/usr/bin/systemd-creds")]
-    systemd_creds: PathBuf,
     /// What tells the service manager; by default /usr/bin/systemctl, and nothing with another root
     #[arg(long, value_name = "PROGRAM")]
     systemctl: Option<PathBuf>,
@@ -117,7 +114,7 @@ pub fn provision(arguments: &Arguments, disk: &Disk) -> Result<Outcome, Provisio
         source: Source::Kept,
         changed: Vec::new(),
         problems: Vec::new(),
-        pin_is_sealed: false,
+        pin_is_kept: false,
         factory_reset: false,
     };
     let work = Work {
@@ -258,8 +255,7 @@ impl Work<'_> {
 
     fn pin(&self, outcome: &mut Outcome) {
         let Some(medium) = self.medium else { return };
-        let arguments = self.arguments;
-        match pin::take_over(&arguments.root, self.disk, medium, &arguments.systemd_creds) {
+        match pin::take_over(&self.arguments.root, self.disk, medium) {
             Ok(true) => outcome.changed.push(pin::ON_MEDIUM.to_owned()),
             Ok(false) => {}
             Err(error) => outcome.problems.push(error.to_string()),
@@ -268,7 +264,7 @@ impl Work<'_> {
 
     fn tell(&self, outcome: &mut Outcome) -> Result<(), ProvisionError> {
         let root = &self.arguments.root;
-        outcome.pin_is_sealed = pin::are_sealed(root);
+        outcome.pin_is_kept = pin::are_kept(root);
         if let Some(medium) = self.medium
             && let Err(error) = self.write_to_medium(medium, outcome)
         {

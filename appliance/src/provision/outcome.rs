@@ -17,8 +17,8 @@ pub struct Outcome {
     pub changed: Vec<String>,
     /// What was refused, and why. The former settings are in force then.
     pub problems: Vec<String>,
-    /// Whether there are sealed PINs.
-    pub pin_is_sealed: bool,
+    /// Whether there are PINs.
+    pub pin_is_kept: bool,
     /// Whether a factory reset was asked for and begins now.
     pub factory_reset: bool,
 }

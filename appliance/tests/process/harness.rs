@@ -55,7 +55,6 @@ impl Appliance {
         }
         appliance.install_defaults();
         fs::write(appliance.path("root/sys/class/dmi/id/product_uuid"), MACHINE).unwrap();
-        appliance.program("systemd-creds", "printf 'sealed %s: ' \"$*\"; cat");
         appliance.program("systemctl", "echo \"$*\" >>\"$(dirname \"$0\")/systemctl.log\"");
         appliance
     }
@@ -125,7 +124,6 @@ impl Appliance {
     pub(crate) fn provision_command(&self) -> Command {
         let mut command = self.command("provision");
         command.arg("--medium").arg(self.path("medium"));
-        command.arg("--systemd-creds").arg(self.path("systemd-creds"));
         command.arg("--systemctl").arg(self.path("systemctl"));
         command
     }

@@ -20,7 +20,6 @@ fn arguments(appliance: &Appliance) -> Arguments {
         "provision".to_owned(),
         format!("--root={}", path("root")),
         format!("--medium={}", path("medium")),
-        format!("--systemd-creds={}", path("systemd-creds")),
     ];
     Line::parse_from(line).arguments
 }
@@ -51,7 +50,7 @@ fn whenever_the_power_goes_a_whole_set_of_settings_counts_and_no_pin_is_lost() {
             format!("client-http-port = {port}"),
             format!("client-http-port = {port}"),
         ));
-        let sealed = appliance.root("var/lib/kiirtee/credentials/kiirtee-signer.pin");
+        let kept = appliance.root("var/lib/kiirtee/credentials/kiirtee-signer.pin");
         let mut steps = 0;
         while provision(&arguments, &Disk::failing_after(steps)).is_err_or_troubled() {
             let found = ports(&appliance);
@@ -61,14 +60,14 @@ fn whenever_the_power_goes_a_whole_set_of_settings_counts_and_no_pin_is_lost() {
             );
             let pin = fs::read_to_string(appliance.medium("pin")).unwrap_or_default();
             assert!(
-                pin == "Sunny-day-42\n" || sealed.exists(),
+                pin == "Sunny-day-42\n" || kept.exists(),
                 "{port}, after {steps} steps: the PIN is lost"
             );
             steps += 1;
             assert!(steps < 500);
         }
         let done = provision(&arguments, &healthy).unwrap();
-        assert!(done.problems.is_empty() && done.pin_is_sealed, "{done:?}");
+        assert!(done.problems.is_empty() && done.pin_is_kept, "{done:?}");
         assert!(!appliance.medium("pin").exists());
         assert_eq!(ports(&appliance), after);
         let sets = fs::read_dir(appliance.root("var/lib/kiirtee/generations")).unwrap();

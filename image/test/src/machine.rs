@@ -19,6 +19,8 @@ use crate::wait::{self, Look};
 const MEMORY: u32 = 1024;
 /// How much of the serial console is shown when something goes wrong, in lines.
 const LAST_WORDS: usize = 40;
+/// What its board is called, at every start.
+const UUID: &str = "6b696972-7465-6500-8000-000000000040";
 /// What is added to the kernel's command line for seeing the journal (systemd-journald.service(8)).
 const JOURNAL_ON_CONSOLE: &str =
     " systemd.journald.forward_to_console=1 systemd.journald.max_level_console=info";
@@ -246,6 +248,7 @@ fn hardware(command: &mut Command, plan: &Plan<'_>, tpm: &Tpm) {
     command
         .args(["-machine", machine, "-accel", "tcg,thread=multi", "-cpu", "max"])
         .args(["-smp", "2", "-m", &MEMORY.to_string()])
+        .args(["-uuid", UUID])
         .args(["-nodefaults", "-no-user-config", "-display", "none"])
         .args(["-object", "rng-random,id=r,filename=/dev/urandom"])
         .args(["-device", "virtio-rng-pci,rng=r"])

@@ -64,7 +64,7 @@ fn a_medium_that_was_refused() {
     let problem = "appliance.toml: [admin] listen: 10.0.0.9: expected one of [network] addresses, or a loopback address";
     let outcome = json!({
         "state": "unprovisioned", "appliance_id": "3f09-a1b2-77c4", "version": "0.1.0", "source": "medium",
-        "changed": [], "problems": [problem], "pin_is_sealed": false, "factory_reset": false,
+        "changed": [], "problems": [problem], "pin_is_kept": false, "factory_reset": false,
     });
     let status = Status {
         provisioning: serde_json::from_value(outcome).unwrap(),
