@@ -164,6 +164,12 @@ impl Disk {
     }
 }
 
+/// Whether a file says what [`Disk::destroy`] leaves when it is interrupted.
+#[must_use]
+pub fn is_destroyed(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| *byte == 0)
+}
+
 fn beside(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(UNFINISHED);

@@ -108,9 +108,10 @@ pub fn run(arguments: &Arguments) -> Result<(), EnrolError> {
     };
     work.check_tokens()?;
     let keys = work.keys()?;
-    work.publish(&keys)?;
-    let found = work.import(&keys)?;
-    work.show(&keys, found)
+    let requests = work.requests(&keys)?;
+    let found = work.import(&keys);
+    work.publish(&requests, matches!(found, Ok(Some(_))))?;
+    work.show(&keys, found?)
 }
 
 fn document(root: &Root) -> Result<Document, EnrolError> {

@@ -35,9 +35,9 @@ use server::Told;
 pub struct Arguments {
     #[command(flatten)]
     root: Root,
-    /// Address of the client proxy, to which the message to itself is sent
-    #[arg(long, default_value = "http://127.0.0.1:8080", value_name = "URL")]
-    client_proxy: String,
+    /// Address of the client proxy, to which the message to itself is sent, instead of the one of its settings
+    #[arg(long, value_name = "URL")]
+    client_proxy: Option<String>,
     /// Where the proxy's health and metrics are, instead of `[admin] listen`
     #[arg(long, value_name = "ADDRESS:PORT")]
     proxy_admin: Option<std::net::SocketAddr>,
@@ -71,7 +71,8 @@ pub enum MonitorError {
 /// See [`MonitorError`].
 pub fn run(arguments: &Arguments) -> Result<(), MonitorError> {
     let root = &arguments.root;
-    let mut plan = Plan::read(root, &arguments.client_proxy)?;
+    let mut plan = Plan::read(root)?;
+    plan.client_proxy = arguments.client_proxy.clone().unwrap_or(plan.client_proxy);
     plan.proxy_admin = arguments.proxy_admin.unwrap_or(plan.proxy_admin);
     plan.listen = arguments.listen.unwrap_or(plan.listen);
     let listen = plan.listen;

@@ -27,6 +27,8 @@ pub const PROVISION_STATE: &str = "run/kiirtee/provision.json";
 /// Holds what the last provisioning came to, below the version of the image that did it. With that, a start of the same version
 /// without a medium needs no provisioning.
 pub const PROVISIONED: &str = "var/lib/kiirtee/provisioned";
+/// Where the firmware keeps variables.
+pub const FIRMWARE_VARIABLES: &str = "sys/firmware/efi/efivars";
 /// Is there when a factory reset was asked for.
 pub const RESET_REQUEST: &str = "run/kiirtee/factory-reset";
 /// Signing requests, PEM, for everybody to read.

@@ -110,7 +110,10 @@ pub fn provision(arguments: &Arguments, disk: &Disk) -> Result<Outcome, Provisio
     let mut outcome = Outcome {
         state: State::Unprovisioned,
         appliance_id: identity::of(root),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+        version: Image::read(root).map_or_else(
+            |_| env!("CARGO_PKG_VERSION").to_owned(),
+            |image| image.version.to_string(),
+        ),
         source: Source::Kept,
         changed: Vec::new(),
         problems: Vec::new(),
@@ -123,8 +126,10 @@ pub fn provision(arguments: &Arguments, disk: &Disk) -> Result<Outcome, Provisio
         medium: medium.as_deref(),
     };
     work.reset(&mut outcome);
-    if !outcome.factory_reset {
-        work.take_over(&mut outcome)?;
+    if !outcome.factory_reset
+        && let Err(error) = work.take_over(&mut outcome)
+    {
+        outcome.problems.push(error.to_string());
     }
     work.tell(&mut outcome)?;
     Ok(outcome)
@@ -286,18 +291,17 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Keeps the outcome for starts at which nothing is new, last of all: what was not finished is done again.
+    /// Keeps the outcome for starts at which nothing is new, last of all: what was not finished, or was refused, is done again.
     fn remember(&self, outcome: &Outcome) -> io::Result<()> {
         let root = &self.arguments.root;
-        let (State::Provisioned, false, Ok(image)) =
-            (outcome.state, outcome.factory_reset, Image::read(root))
-        else {
+        let is_done =
+            outcome.state == State::Provisioned && !outcome.factory_reset && outcome.problems.is_empty();
+        let (true, Ok(image)) = (is_done, Image::read(root)) else {
             return Ok(());
         };
         let kept = Outcome {
             source: Source::Kept,
             changed: Vec::new(),
-            problems: Vec::new(),
             ..outcome.clone()
         };
         let folder = root.path(paths::PROVISIONED);
@@ -325,12 +329,11 @@ impl Work<'_> {
     }
 
     fn write_to_medium(&self, medium: &Path, outcome: &Outcome) -> io::Result<()> {
-        self.write_requests(medium)?;
         let report = medium.join(REPORT);
-        match self.is_reported(&report, outcome) {
-            true => Ok(()),
-            false => self.disk.write(&report, &json(outcome), PUBLIC),
+        if !self.is_reported(&report, outcome) {
+            self.disk.write(&report, &json(outcome), PUBLIC)?;
         }
+        self.write_requests(medium)
     }
 
     /// Copies the signing requests. Their folder is another user's: only what is named as they are is taken, and no link.

@@ -16,8 +16,6 @@ use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 use crate::disk;
 use crate::paths::{self, Root};
 
-/// Where the firmware keeps variables.
-const VARIABLES: &str = "sys/firmware/efi/efivars";
 /// The variable and whose it is.
 const VARIABLE: &str = "FactoryReset-8cf2644b-4b0b-428f-9387-6d876050dc67";
 /// Kept without power, seen by the boot loader and by the running system (UEFI 2.10, 8.2).
@@ -80,7 +78,7 @@ pub enum ResetError {
 /// # Errors
 /// See [`ResetError`].
 pub fn run(arguments: &Arguments) -> Result<(), ResetError> {
-    let path = arguments.root.path(VARIABLES).join(VARIABLE);
+    let path = arguments.root.path(paths::FIRMWARE_VARIABLES).join(VARIABLE);
     if arguments.carried_out {
         return forget(&path).map_err(|source| ResetError::Kept { path, source });
     }
@@ -148,11 +146,11 @@ mod tests {
         fs::create_dir_all(root.path(paths::RUN)).unwrap();
         fs::write(root.path(paths::RESET_REQUEST), "").unwrap();
         assert!(matches!(run(&arguments), Err(ResetError::Firmware { .. })));
-        fs::create_dir_all(root.path(VARIABLES)).unwrap();
+        fs::create_dir_all(root.path(paths::FIRMWARE_VARIABLES)).unwrap();
         run(&arguments).unwrap();
-        let written = fs::read(root.path(VARIABLES).join(VARIABLE)).unwrap();
+        let written = fs::read(root.path(paths::FIRMWARE_VARIABLES).join(VARIABLE)).unwrap();
         assert_eq!(written, [7, 0, 0, 0, b'1', 0, 0, 0]);
-        let path = root.path(VARIABLES).join(VARIABLE);
+        let path = root.path(paths::FIRMWARE_VARIABLES).join(VARIABLE);
         let before = fs::metadata(&path).unwrap().modified().unwrap();
         run(&arguments).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().modified().unwrap(), before);

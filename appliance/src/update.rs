@@ -21,7 +21,7 @@ use semver::Version;
 
 use self::copy::CopyError;
 use self::manifest::{Manifest, ManifestError, PublicKey};
-use self::state::{Memory, State, Step};
+use self::state::{Memory, Pending, State, Step};
 use crate::disk::{self, Disk};
 use crate::image::{Image, ImageError};
 use crate::paths::{self, Root};
@@ -159,17 +159,25 @@ impl Update<'_> {
         self.tell(Step::Installing, Some(&manifest.version), None)?;
         let copied = self.path(paths::UPDATE_COPY);
         copy::all(&manifest, &medium, &copied)?;
-        let mut memory = memory;
-        memory.pending = Some((&manifest).into());
-        self.remember(&memory)?;
-        self.call(
-            &self.arguments.sysupdate,
-            &["update", &manifest.version.to_string()],
-        )?;
+        self.write(&manifest, memory)?;
         self.disk.remove_folder(&copied).map_err(at(&copied))?;
         self.tell(Step::Installed, Some(&manifest.version), None)?;
         tracing::info!(version = %manifest.version, "installed; the machine starts again");
         self.call(&self.arguments.systemctl, &["--no-block", "reboot"])
+    }
+
+    /// Writes the copy into the slot. What is remembered before and after says whether the version can have been tried.
+    fn write(&self, manifest: &Manifest, mut memory: Memory) -> Result<(), UpdateError> {
+        let pending = Pending::from(manifest);
+        memory.pending = Some(pending.clone());
+        self.remember(&memory)?;
+        let version = manifest.version.to_string();
+        self.call(&self.arguments.sysupdate, &["update", &version])?;
+        memory.pending = Some(Pending {
+            written: true,
+            ..pending
+        });
+        self.remember(&memory)
     }
 
     fn check(&self, manifest: &Manifest, memory: &Memory) -> Result<(), UpdateError> {
@@ -204,6 +212,11 @@ impl Update<'_> {
             self.remember(&memory)?;
             tracing::info!(version = %pending.version, "the new version is good");
             return self.tell(Step::Good, Some(&pending.version), None);
+        }
+        if !pending.written {
+            self.remember(&memory)?;
+            tracing::warn!(version = %pending.version, "the update was interrupted: it was not tried");
+            return self.tell(Step::None, None, None);
         }
         memory.gave_up(pending.version.clone());
         self.remember(&memory)?;

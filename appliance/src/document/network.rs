@@ -12,8 +12,6 @@ const SECTION: &str = "network";
 /// The most addresses, and name servers.
 const MAX_ADDRESSES: usize = 16;
 const MAX_NAME_SERVERS: usize = 3;
-/// The most queues of an interface.
-const MAX_QUEUES: u16 = 256;
 /// The most bytes of an interface's name (IFNAMSIZ without its end).
 const MAX_NAME_BYTES: usize = 15;
 
@@ -33,8 +31,6 @@ pub struct Network {
     pub dns: Vec<IpAddr>,
     /// Bytes of the largest packet, 576 to 9216; unset: as the interface has it.
     pub mtu: Option<u16>,
-    /// Receive and transmit queues of the interface, 1 to 256; unset: one for each core.
-    pub queues: Option<u16>,
 }
 
 /// Which interface.
@@ -137,11 +133,8 @@ impl Network {
             let found = format!("{} servers", self.dns.len());
             return refuse(SECTION, "dns", found, "at most 3 name servers");
         }
-        if let Some(mtu) = self.mtu.filter(|mtu| !(576..=9216).contains(mtu)) {
-            return refuse(SECTION, "mtu", mtu, "576 to 9216 bytes");
-        }
-        match self.queues.filter(|queues| !(1..=MAX_QUEUES).contains(queues)) {
-            Some(queues) => refuse(SECTION, "queues", queues, "1 to 256 queues"),
+        match self.mtu.filter(|mtu| !(576..=9216).contains(mtu)) {
+            Some(mtu) => refuse(SECTION, "mtu", mtu, "576 to 9216 bytes"),
             None => Ok(()),
         }
     }

@@ -19,7 +19,6 @@ addresses = ["10.77.0.40/24", "2001:db8::40/64"]
 gateway = "10.77.0.1"
 dns = ["10.77.0.2", "2001:db8::2"]
 mtu = 9000
-queues = 4
 [time]
 servers = ["10.77.0.1", "time.example.org"]
 [server]
@@ -92,7 +91,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("\"2001:db8::2\"", "\"1.1.1.1\", \"1.1.1.2\", \"1.1.1.3\""),
     ("dns = [\"10.77.0.2\", \"2001:db8::2\"]", "dns = []"),
     ("mtu = 9000", "mtu = 100"),
-    ("queues = 4", "queues = 0"),
     ("servers = [\"10.77.0.1\", \"time.example.org\"]", "servers = []"),
     ("time.example.org", "time..example"),
     ("\"C=SANDBOX\", \"O=ORG\", \"CN=3003\"", ""),

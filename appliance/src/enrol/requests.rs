@@ -9,24 +9,44 @@ use crate::disk;
 use crate::paths;
 
 impl Enrolment<'_> {
-    /// Makes the requests that are missing, and puts all of them where everybody may read them.
-    pub(super) fn publish(&self, keys: &[Key]) -> Result<(), EnrolError> {
-        for key in keys {
-            let request = match self.kept_request(key)? {
-                Some(kept) => kept,
-                None => self.new_request(key)?,
+    /// The request of each key; those that are missing are made.
+    pub(super) fn requests<'k>(&self, keys: &'k [Key]) -> Result<Vec<(&'k Key, Vec<u8>)>, EnrolError> {
+        keys.iter()
+            .map(|key| {
+                let request = match self.kept_request(key)? {
+                    Some(kept) => kept,
+                    None => self.new_request(key)?,
+                };
+                self.write(self.root.path(paths::ENROLMENT).join(file(key)), &request)?;
+                Ok((key, request))
+            })
+            .collect()
+    }
+
+    /// Puts the requests of keys that have no certificate yet where everybody may read them, and takes the others away.
+    pub(super) fn publish(&self, requests: &[(&Key, Vec<u8>)], has_internal: bool) -> Result<(), EnrolError> {
+        let status = self.status()?;
+        for (key, request) in requests {
+            let path = self.root.path(paths::REQUESTS).join(file(key));
+            let has_certificate = match key.purpose {
+                Purpose::Internal => has_internal,
+                Purpose::Signing | Purpose::Authentication => status
+                    .keys()
+                    .any(|info| info.id == key.info.id && !info.certificates.is_empty()),
             };
-            let name = format!("{}.pem", key.purpose.label());
-            self.write(self.root.path(paths::ENROLMENT).join(&name), &request)?;
-            self.write(self.root.path(paths::REQUESTS).join(&name), &request)?;
+            if has_certificate {
+                let removed = self.disk.remove(&path);
+                removed.map_err(|source| EnrolError::Io { path, source })?;
+            } else {
+                self.write(path, request)?;
+            }
         }
         Ok(())
     }
 
     /// The request that was made before, if it is of this key and says what it should.
     fn kept_request(&self, key: &Key) -> Result<Option<Vec<u8>>, EnrolError> {
-        let name = format!("{}.pem", key.purpose.label());
-        let path = self.root.path(paths::ENROLMENT).join(name);
+        let path = self.root.path(paths::ENROLMENT).join(file(key));
         let kept = disk::read(&path, MAX_REQUEST_BYTES);
         let kept = kept.map_err(|source| EnrolError::Io { path, source })?;
         Ok(kept.filter(|bytes| {
@@ -62,4 +82,9 @@ impl Enrolment<'_> {
         );
         Ok(made.csr.to_vec())
     }
+}
+
+/// The name of a key's request.
+fn file(key: &Key) -> String {
+    format!("{}.pem", key.purpose.label())
 }

@@ -47,6 +47,8 @@ const WHOLE_TIME: Duration = Duration::from_secs(20);
 const LOG_AGE: Duration = Duration::from_secs(2);
 /// After an accept that failed, for want of descriptors for example.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How long until the address is tried again.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Signing requests that are told, and bytes of one.
 const MAX_REQUESTS: usize = 32;
 const MAX_REQUEST_BYTES: u64 = 64 * 1024;
@@ -103,18 +105,32 @@ fn lock<T>(value: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Answers at this address until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// When the address can't be had.
+/// When signals can't be waited for.
 pub async fn serve(address: SocketAddr, told: Arc<Told>) -> io::Result<()> {
-    let listener = TcpListener::bind(address).await?;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
-    tracing::info!(address = %listener.local_addr()?, "diagnostics");
     tokio::select! {
-        () = accept(listener, told) => {}
+        () = listen(address, told) => {}
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
     Ok(())
+}
+
+/// The address may not be there yet, or never: without a cable the interface has none. What is seen is told on the screen all the same.
+async fn listen(address: SocketAddr, told: Arc<Told>) {
+    let mut said = false;
+    let listener = loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => break listener,
+            Err(error) if said => tracing::debug!(%address, %error, "nothing is told there"),
+            Err(error) => tracing::error!(%address, %error, "nothing is told there until it can be"),
+        }
+        said = true;
+        tokio::time::sleep(AGAIN).await;
+    };
+    tracing::info!(%address, "diagnostics");
+    accept(listener, told).await;
 }
 
 async fn accept(listener: TcpListener, told: Arc<Told>) {

@@ -47,10 +47,29 @@ impl<'d> Generations<'d> {
         }
     }
 
-    /// The number of the set that counts.
-    fn number(&self) -> Option<u64> {
-        let target = std::fs::read_link(&self.link).ok()?;
-        target.strip_prefix(FROM_LINK).ok()?.to_str()?.parse().ok()
+    /// The number of the set that counts; `None` where there is no link yet.
+    fn number(&self) -> io::Result<Option<u64>> {
+        let target = match std::fs::read_link(&self.link) {
+            // The second: something else than a link.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::InvalidInput
+                ) =>
+            {
+                return Ok(None);
+            }
+            target => target?,
+        };
+        let number = target.strip_prefix(FROM_LINK).ok().and_then(Path::to_str);
+        let number = number.and_then(|number| number.parse().ok());
+        number.map(Some).ok_or_else(|| {
+            io::Error::other(format!(
+                "{} points at {}: expected {FROM_LINK}/ and a number",
+                self.link.display(),
+                target.display()
+            ))
+        })
     }
 
     /// The set that counts; `None` on a new appliance.
@@ -58,7 +77,7 @@ impl<'d> Generations<'d> {
     /// # Errors
     /// What the system says.
     pub fn current(&self) -> io::Result<Option<Files>> {
-        let Some(number) = self.number() else {
+        let Some(number) = self.number()? else {
             return Ok(None);
         };
         let folder = self.folder.join(number.to_string());
@@ -80,7 +99,7 @@ impl<'d> Generations<'d> {
     pub fn switch(&self, files: &Files) -> io::Result<()> {
         self.disk.folder(&self.folder, FOLDER_MODE)?;
         self.clean()?;
-        let next = self.number().unwrap_or_default().saturating_add(1).to_string();
+        let next = self.number()?.unwrap_or_default().saturating_add(1).to_string();
         self.write(&self.folder.join(&next), files)?;
         self.disk.sync_folder(&self.folder)?;
         self.make_room_for_link()?;
@@ -118,7 +137,7 @@ impl<'d> Generations<'d> {
     /// # Errors
     /// What the system says.
     pub fn clean(&self) -> io::Result<()> {
-        let kept = self.number().map(|number| number.to_string());
+        let kept = self.number()?.map(|number| number.to_string());
         let entries = match std::fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
             entries => entries?,
@@ -180,7 +199,13 @@ mod tests {
             }
             before = after;
         }
-        let sets = std::fs::read_dir(folder.path().join(FOLDER)).unwrap().count();
-        assert_eq!(sets, 1, "what was not finished is gone");
+        let sets = || std::fs::read_dir(folder.path().join(FOLDER)).unwrap().count();
+        assert_eq!(sets(), 1, "what was not finished is gone");
+
+        let link = folder.path().join(LINK);
+        std::fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink("elsewhere", &link).unwrap();
+        assert!(Generations::new(&root, &healthy).clean().is_err());
+        assert_eq!(sets(), 1, "nothing is removed where it is not known what counts");
     }
 }

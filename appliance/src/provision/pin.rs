@@ -49,6 +49,10 @@ pub fn take_over(root: &Root, disk: &Disk, medium: &Path) -> Result<bool, PinErr
         return Ok(false);
     };
     let pins = Zeroizing::new(pins);
+    if disk::is_destroyed(&pins) {
+        disk.remove(&on_medium).map_err(failed(&on_medium))?;
+        return Ok(false);
+    }
     if pins.iter().all(u8::is_ascii_whitespace) {
         return Err(PinError::Empty);
     }

@@ -31,6 +31,12 @@ pub enum ResetError {
         /// The id.
         expected: String,
     },
+    /// The power was lost when the file was being removed.
+    #[error("{ON_MEDIUM} was there, and the power was lost: nothing was reset; expected the file once more")]
+    Interrupted,
+    /// Nobody would remember it over the restart.
+    #[error("a factory reset needs UEFI firmware: expected {}", .0.display())]
+    NoFirmware(PathBuf),
     /// The machine does not say who it is.
     #[error("this machine has no id: expected a UUID of the board or a machine id")]
     NoIdentity,
@@ -49,11 +55,19 @@ pub fn take_over(root: &Root, disk: &Disk, medium: &Path, id: Option<&str>) -> R
     let Some(bytes) = disk::read(&on_medium, MAX_BYTES).map_err(failed(&on_medium))? else {
         return Ok(false);
     };
+    if disk::is_destroyed(&bytes) {
+        disk.remove(&on_medium).map_err(failed(&on_medium))?;
+        return Err(ResetError::Interrupted);
+    }
     let named = String::from_utf8_lossy(&bytes).trim().to_ascii_lowercase();
     let expected = id.ok_or(ResetError::NoIdentity)?;
     if named != expected {
         let expected = expected.to_owned();
         return Err(ResetError::Other { named, expected });
+    }
+    let firmware = root.path(paths::FIRMWARE_VARIABLES);
+    if !firmware.is_dir() {
+        return Err(ResetError::NoFirmware(firmware));
     }
     disk.destroy(&on_medium).map_err(failed(&on_medium))?;
     let request = root.path(paths::RESET_REQUEST);

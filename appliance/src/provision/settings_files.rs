@@ -15,6 +15,20 @@ const DEFAULTS: &str = "usr/share/kiirtee/defaults";
 /// The most bytes of a file of them.
 const MAX_BYTES: usize = 1 << 20;
 
+/// Parameters that the appliance's promises rest on: where evidence is, that archives are sealed, who may ask the signer for what,
+/// where its diagnostics look.
+const RESERVED: [&str; 9] = [
+    "data-dir",
+    "archive-path",
+    "seal-archives",
+    "tls-certificate",
+    "admin-listen",
+    "admin-uids",
+    "signing-uids",
+    "reading-uids",
+    "pin-file",
+];
+
 /// Why settings files cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsFileError {
@@ -25,6 +39,14 @@ pub enum SettingsFileError {
         process: &'static str,
         /// Why.
         source: io::Error,
+    },
+    /// The document says what the appliance has to say itself.
+    #[error("appliance.toml: [settings.{process}]: {key} is the appliance's own: expected it to be left out")]
+    Reserved {
+        /// Whose.
+        process: &'static str,
+        /// Which parameter.
+        key: String,
     },
     /// What the document says is refused.
     #[error("appliance.toml: [settings.{process}]: {source}")]
@@ -53,6 +75,16 @@ pub fn files(root: &Root, document: &Document) -> Result<[(&'static str, String)
     let admin = Value::String(document.admin.proxy().to_string());
     let own = Table::from_iter([("admin-listen".to_owned(), admin)]);
     let admin = Table::from_iter([("kiirtee".to_owned(), Value::Table(own))]);
+    let parts = [
+        ("proxy", &said.proxy),
+        ("signer", &said.signer),
+        ("confclient", &said.confclient),
+    ];
+    for (process, said) in parts {
+        if let Some(key) = reserved(said) {
+            return Err(SettingsFileError::Reserved { process, key });
+        }
+    }
     let of = |name, process, over: &[&Table]| file(root, (name, process), over);
     Ok([
         ("proxy.toml", of("proxy", Process::Proxy, &[&admin, &said.proxy])?),
@@ -62,6 +94,14 @@ pub fn files(root: &Root, document: &Document) -> Result<[(&'static str, String)
             of("confclient", Process::ConfigurationClient, &[&said.confclient])?,
         ),
     ])
+}
+
+/// The first parameter, in whatever section, that is not the operator's.
+fn reserved(said: &Table) -> Option<String> {
+    said.iter().find_map(|(key, value)| match value {
+        Value::Table(section) => reserved(section),
+        _ => RESERVED.contains(&key.as_str()).then(|| key.clone()),
+    })
 }
 
 fn file(

@@ -16,8 +16,8 @@ use crate::disk;
 const MAX_MANIFEST: usize = 64 * 1024;
 /// Most files of an update.
 const MAX_FILES: usize = 8;
-/// Most bytes of one of its files: what a slot holds.
-const MAX_FILE: u64 = 256 << 20;
+/// Most bytes of one of its files: what a slot holds (systemd/repart.d/20-root-a.conf).
+const MAX_FILE: u64 = 64 << 20;
 /// Bytes of an Ed25519 signature and of a public key (RFC 8032).
 const SIGNATURE: usize = 64;
 /// What precedes the key in its SubjectPublicKeyInfo (RFC 8410, 4).

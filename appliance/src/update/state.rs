@@ -61,6 +61,8 @@ pub struct Pending {
     pub version: Version,
     /// The floor that it brings.
     pub floor: Version,
+    /// The slot and the boot loader have all of it. A version that was not written is not tried, so it cannot fail.
+    pub written: bool,
 }
 
 impl From<&Manifest> for Pending {
@@ -68,6 +70,7 @@ impl From<&Manifest> for Pending {
         Self {
             version: manifest.version.clone(),
             floor: manifest.floor.clone(),
+            written: false,
         }
     }
 }

@@ -97,10 +97,14 @@ impl Appliance {
     }
 
     fn update(&self, settle: bool) -> Result<(), UpdateError> {
+        self.update_with(settle, self.sysupdate())
+    }
+
+    fn update_with(&self, settle: bool, sysupdate: PathBuf) -> Result<(), UpdateError> {
         run(&Arguments {
             root: Root::new(self.folder.path()),
             settle,
-            sysupdate: self.sysupdate(),
+            sysupdate,
             systemctl: "/bin/true".into(),
         })
     }
@@ -230,6 +234,18 @@ fn a_version_that_went_back_is_said_and_not_tried_again() {
     appliance.refuses("was tried before");
     appliance.offer("1.1.1", "1.1.0");
     appliance.update(false).unwrap();
+}
+
+#[test]
+fn a_version_that_could_not_be_written_was_not_tried() {
+    let appliance = Appliance::new();
+    appliance.offer("1.1.0", "1.1.0");
+    appliance.update_with(false, "/bin/false".into()).unwrap_err();
+    assert_eq!(appliance.state().step, Step::Refused);
+    appliance.update(true).unwrap();
+    assert_eq!(appliance.state().step, Step::None);
+    appliance.update(false).unwrap();
+    assert_eq!(appliance.state().step, Step::Installed);
 }
 
 #[test]

@@ -180,13 +180,13 @@ fn pins_are_kept_for_root_alone_and_gone_from_the_medium() {
     let outcome = appliance.provisioned();
     assert!(outcome.pin_is_kept && outcome.changed == ["pin"]);
     assert!(!appliance.medium("pin").exists());
-    assert_eq!(fs::read_to_string(&pins).unwrap(), "Sunny-Day-42\n");
+    assert_eq!(fs::read_to_string(&pins).unwrap(), "Sunny-day-42\n");
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&pins), mode(pins.parent().unwrap())), (0o600, 0o700));
     let kept = appliance.kept();
     assert!(
-        kept.values()
-            .all(|(content, _)| !content.windows(5).any(|part| part == b"Sunny")),
+        kept.iter()
+            .all(|(path, (content, _))| *path == pins || !content.windows(5).any(|part| part == b"Sunny")),
         "the PIN is nowhere else"
     );
     let report = fs::read_to_string(appliance.medium("report.json")).unwrap();
@@ -250,11 +250,24 @@ fn a_factory_reset_needs_the_id_of_this_appliance_and_happens_once() {
     );
     assert!(appliance.told_manager().is_empty());
 
-    fs::write(
-        appliance.medium("factory-reset"),
-        format!("{}\n", id.to_uppercase()),
-    )
-    .unwrap();
+    let ours = || {
+        fs::write(
+            appliance.medium("factory-reset"),
+            format!("{}\n", id.to_uppercase()),
+        )
+        .unwrap()
+    };
+    let problem = || appliance.provision().1.problems.concat();
+    ours();
+    assert!(problem().contains("needs UEFI firmware"));
+    assert!(!request.exists() && appliance.medium("factory-reset").exists());
+    fs::create_dir_all(appliance.root("sys/firmware/efi/efivars")).unwrap();
+    // What the loss of power leaves.
+    fs::write(appliance.medium("factory-reset"), [0; 15]).unwrap();
+    assert!(problem().contains("the power was lost: nothing was reset"));
+    assert!(!request.exists() && !appliance.medium("factory-reset").exists());
+
+    ours();
     assert!(appliance.provisioned().factory_reset && request.exists());
     assert!(!appliance.medium("factory-reset").exists());
     assert_eq!(

@@ -1,5 +1,7 @@
 //! What a machine keeps while it is off: its disk, its TPM, the variables of its firmware.
 
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use crate::failure::{Failure, OrUnusable};
@@ -7,6 +9,13 @@ use crate::image::{self, Image};
 
 /// Where Debian has the firmware (package ovmf).
 const OVMF: &str = "/usr/share/OVMF";
+
+/// Partitions begin at multiples of so many bytes.
+const PARTITION_STEP: usize = 1 << 20;
+/// How a volume begins, where its identifier is, and as many bytes as are of interest (LUKS2 On-Disk Format 1.1.3, 2.1).
+const LUKS: &[u8] = b"LUKS\xba\xbe\x00\x02";
+const LUKS_UUID: usize = 168;
+const LUKS_HEADER: usize = LUKS_UUID + 40;
 
 /// How a machine boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +109,29 @@ impl State {
     /// The variables of the firmware.
     pub fn variables(&self) -> PathBuf {
         self.folder.join("variables.fd")
+    }
+
+    /// The identifiers of the sealed volumes on the disk, in their order: configuration, evidence. A volume that is made anew has
+    /// another one.
+    ///
+    /// # Errors
+    /// When the disk cannot be read.
+    pub fn volumes(&self) -> Result<Vec<String>, Failure> {
+        let disk = self.disk();
+        let doing = || format!("read {}", disk.display());
+        let file = File::open(&disk).or_unusable(doing)?;
+        let length = file.metadata().or_unusable(doing)?.len();
+        let mut volumes = Vec::new();
+        for place in (0..length).step_by(PARTITION_STEP) {
+            let mut header = [0; LUKS_HEADER];
+            if file.read_at(&mut header, place).or_unusable(doing)? == LUKS_HEADER && header.starts_with(LUKS)
+            {
+                let uuid = header.get(LUKS_UUID..).unwrap_or_default();
+                let uuid = uuid.split(|byte| *byte == 0).next().unwrap_or_default();
+                volumes.push(String::from_utf8_lossy(uuid).into_owned());
+            }
+        }
+        Ok(volumes)
     }
 
     /// The folder of everything.

@@ -1,13 +1,16 @@
 //! The machine: is the clock right, is there space, do the processes run, which addresses has it?
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::read_small;
 use crate::monitor::verdict::Finding;
 use crate::paths::Root;
 
-/// Made by systemd-timesyncd when the clock is synchronised (systemd-timesyncd.service(8)).
+/// Touched by systemd-timesyncd whenever the clock is synchronised (systemd-timesyncd.service(8)).
 const SYNCHRONISED: &str = "run/systemd/timesync/synchronized";
+/// Time servers are asked at least every 34 minutes; who did not hear of any for so long has lost them.
+const LOST: Duration = Duration::from_secs(24 * 3600);
 /// Where the volumes are, and names of their checks.
 const VOLUMES: [(&str, &str); 2] = [("space_configuration", "var"), ("space_evidence", "srv/evidence")];
 /// A volume with less free than a twentieth of it and less than this is full too soon.
@@ -36,10 +39,16 @@ pub fn is_synchronised(root: &Root) -> bool {
 }
 
 fn clock(root: &Root) -> Finding {
-    let reason = "the clock is not synchronised: evidence needs the right time";
-    let result = is_synchronised(root)
-        .then_some(())
-        .ok_or_else(|| reason.to_owned());
+    let touched = std::fs::metadata(root.path(SYNCHRONISED)).and_then(|metadata| metadata.modified());
+    let age = touched.map(|touched| touched.elapsed().unwrap_or_default());
+    let result = match age {
+        Ok(age) if age < LOST => Ok(()),
+        Ok(age) => Err(format!(
+            "no time server was heard of for {} hours; the clock goes on by itself",
+            age.as_secs() / 3600
+        )),
+        Err(_) => Err("the clock is not synchronised: evidence needs the right time".to_owned()),
+    };
     Finding::new("clock", result)
 }
 
@@ -126,6 +135,11 @@ mod tests {
         for name in ["clock", "kiirtee_proxy"] {
             assert_eq!(named(&after, name), &Ok(()), "{name}");
         }
+        let touched = std::time::SystemTime::now() - LOST;
+        let file = std::fs::File::open(root.path(SYNCHRONISED)).unwrap();
+        file.set_modified(touched).unwrap();
+        let late = named(&findings(&root), "clock").clone().unwrap_err();
+        assert!(late.contains("for 24 hours"), "{late}");
         let stopped = named(&after, "kiirtee_signer").clone().unwrap_err();
         assert_eq!(stopped, "kiirtee-signer.service does not run");
         assert!(named(&after, "kiirtee_confclient").is_err());

@@ -1,5 +1,6 @@
 //! What the root must not have: ways in, ways up, and files that nobody named.
 
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
@@ -7,10 +8,11 @@ use super::elf;
 use super::packages::inside;
 use crate::failure::{At, Failure};
 
-/// Interpreters and shells: with one of these a hole becomes a login.
+/// Interpreters and shells: with one of these a hole becomes a login. A version number at the end changes nothing.
 const INTERPRETERS: &[&str] = &[
-    "ash", "awk", "bash", "busybox", "csh", "dash", "expect", "gawk", "ksh", "lua", "mawk", "node", "perl",
-    "php", "python3", "ruby", "sh", "tclsh", "zsh",
+    "ash", "awk", "bash", "busybox", "csh", "dash", "ed", "expect", "fish", "gawk", "gdb", "guile", "ksh",
+    "lua", "m4", "mawk", "node", "perl", "php", "python", "ruby", "sed", "sh", "tclsh", "toybox", "vi",
+    "vim", "zsh",
 ];
 /// Programs that let somebody in, change who one is, or install something.
 const WAYS_IN: &[&str] = &[
@@ -38,11 +40,8 @@ const WORLD_WRITABLE: u32 = 0o002;
 /// [`Failure::Root`] with everything that must not be there.
 pub fn check(tree: &Path) -> Result<(), Failure> {
     let mut found = Vec::new();
-    for entry in walkdir::WalkDir::new(tree)
-        .sort_by_file_name()
-        .into_iter()
-        .flatten()
-    {
+    for entry in walkdir::WalkDir::new(tree).sort_by_file_name() {
+        let entry = entry.map_err(io::Error::from).at(tree)?;
         let path = inside(tree, entry.path());
         if let Some(problem) = problem(entry.path())? {
             found.push(format!("{}: {problem}", path.display()));
@@ -62,7 +61,8 @@ fn problem(path: &Path) -> Result<Option<String>, Failure> {
         .unwrap_or_default();
     let metadata = path.symlink_metadata().at(path)?;
     let mode = metadata.permissions().mode();
-    if INTERPRETERS.contains(&name.as_str()) && !metadata.is_dir() {
+    let versionless = name.trim_end_matches(|end: char| end.is_ascii_digit() || end == '.');
+    if INTERPRETERS.contains(&versionless) && !metadata.is_dir() {
         return Ok(Some("a shell or an interpreter".to_owned()));
     }
     if WAYS_IN.contains(&name.as_str()) && !metadata.is_dir() {
@@ -110,6 +110,7 @@ mod tests {
         for (name, mode, is_refused) in [
             ("kiirtee-proxy", 0o755, false),
             ("bash", 0o755, true),
+            ("python3.13", 0o755, true),
             ("sshd", 0o755, true),
             ("kiirtee-proxy", 0o4755, true),
             ("kiirtee-proxy", 0o2755, true),

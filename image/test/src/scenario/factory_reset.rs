@@ -24,11 +24,18 @@ pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
     story.tell(format!("the appliance's id is {id}"));
     machine.cut_power();
 
+    let before = provisioned.state.volumes()?;
     let medium = reset_medium(world, &id)?;
     let mut machine = world.boot(story, &provisioned.state, &[&medium])?;
     machine.until_console_shows(&["NOT PROVISIONED"])?;
     story.tell("the appliance says that it is not provisioned");
     machine.cut_power();
+    let after = provisioned.state.volumes()?;
+    expect(
+        before.len() == 2 && after.len() == 2 && before[0] != after[0] && before[1] == after[1],
+        || format!("the volumes were {before:?} and are {after:?}"),
+    )?;
+    story.tell("the configuration volume is a new one, the evidence volume is the same");
     provision_again(world, story, &provisioned, &sent)
 }
 

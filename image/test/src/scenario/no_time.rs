@@ -1,12 +1,17 @@
 //! `no-time`: evidence needs the time; an appliance that does not know it exchanges nothing.
 
+use std::time::{Duration, Instant};
+
 use crate::appliance;
 use crate::failure::{Failure, expect};
 use crate::state::Firmware;
 use crate::story::Story;
 use crate::world::World;
 
-/// The time server is silent: the diagnostics answer, the exchange does not begin. It speaks again: the exchange does.
+/// How long an appliance that has everything else is watched: the proxy takes a few seconds to start.
+const WATCHED: Duration = Duration::from_secs(30);
+
+/// The time server is silent: the diagnostics answer, the signer runs, the proxy does not begin. The time server speaks again: exchanges do.
 ///
 /// # Errors
 /// What does not go as it should.
@@ -30,7 +35,21 @@ fn without_time(
 ) -> Result<crate::machine::Machine, Failure> {
     let mut machine = world.boot(story, &provisioned.state, &[])?;
     machine.until("waiting for the diagnostics", appliance::status)?;
-    story.tell("the diagnostics answer");
+    machine.until("waiting for the signer", || check("kiirtee_signer"))?;
+    story.tell("the diagnostics answer, the signer runs");
+    let end = Instant::now() + WATCHED;
+    while Instant::now() < end {
+        let stage = machine.until("waiting for the status", || appliance::status_at("/stage"))?;
+        expect(
+            stage == "waiting-for-time" && check("kiirtee_proxy").is_err(),
+            || {
+                format!(
+                    "before the time is known, the stage is {stage} and the proxy: {:?}",
+                    check("kiirtee_proxy")
+                )
+            },
+        )?;
+    }
     let id = world.message_id();
     let answer = provisioned.identity.call(&world.sandbox, &id);
     expect(answer.is_err(), || {
@@ -38,4 +57,18 @@ fn without_time(
     })?;
     story.tell(format!("no exchange: {}", answer.err().unwrap_or_default()));
     Ok(machine)
+}
+
+/// Whether a check of the appliance's holds.
+fn check(name: &str) -> Result<(), String> {
+    let checks = appliance::status_at("/health/checks")?;
+    let found = checks
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|check| check["name"] == *name);
+    match found {
+        Some(check) if check["ok"] == true => Ok(()),
+        found => Err(format!("{name}: {found:?}")),
+    }
 }

@@ -45,9 +45,11 @@ pub fn roll_back(world: &mut World, story: &mut Story) -> Result<(), Failure> {
     let what = format!("waiting for version {healthy} to be back");
     machine.until_within(THREE_TRIES, &what, &mut || has_version(&healthy))?;
     story.figure("until the healthy version is back, s", machine.seconds());
-    world
-        .exchange(story, &mut machine, &provisioned.identity)
-        .map(drop)
+    world.exchange(story, &mut machine, &provisioned.identity)?;
+    // The medium is still there: that version is not tried again, and it is said why.
+    let why = machine.until("waiting for the refusal in /status", refusal)?;
+    story.tell(format!("refused: {why}"));
+    expect(why.contains("was tried before"), || why)
 }
 
 /// Version 1 on a medium for a machine that has version 2: refused, and said so.
