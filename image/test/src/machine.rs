@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use crate::failure::{Failure, OrUnusable};
 use crate::image::Image;
+use crate::medium::Medium;
+use crate::qmp::Qmp;
 use crate::room::TAP;
 use crate::state::{Firmware, State};
 use crate::tpm::Tpm;
@@ -19,6 +23,8 @@ use crate::wait::{self, Look};
 const MEMORY: u32 = 1024;
 /// How much of the serial console is shown when something goes wrong, in lines.
 const LAST_WORDS: usize = 40;
+/// Where a medium can be plugged in while it runs.
+const PLACE: &str = "plug";
 /// What its board is called, at every start.
 const UUID: &str = "6b696972-7465-6500-8000-000000000040";
 /// What is added to the kernel's command line for seeing the journal (systemd-journald.service(8)).
@@ -191,13 +197,19 @@ impl Machine {
             .or_unusable(|| "type at the console".into())
     }
 
-    /// QEMU's monitor.
+    /// Plugs a medium in while the machine runs; there is one place for it.
     ///
     /// # Errors
-    /// When it does not answer.
-    pub fn monitor(&self) -> Result<crate::qmp::Qmp, Failure> {
-        let connected = wait::until(wait::LIMIT, || crate::qmp::Qmp::connect(&self.monitor).into());
-        connected.or_unusable(|| "reach QEMU's monitor".into())
+    /// When QEMU does not take it.
+    pub fn plug_in(&self, medium: &Medium) -> Result<(), Failure> {
+        let file = json!({"driver": "file", "filename": medium.file()});
+        let drive = json!({"node-name": "plugged", "driver": "raw", "file": file});
+        let device = json!({"id": "medium", "driver": "virtio-blk-pci", "drive": "plugged", "bus": PLACE});
+        let plugged = Qmp::connect(&self.monitor).and_then(|mut qemu| {
+            qemu.order("blockdev-add", &drive)?;
+            qemu.order("device_add", &device)
+        });
+        plugged.map(drop).or_unusable(|| "plug a medium in".into())
     }
 
     /// Cuts the power: no warning, nothing is written any more.
@@ -284,6 +296,10 @@ fn hardware(command: &mut Command, plan: &Plan<'_>, tpm: &Tpm) {
             .arg("-device")
             .arg(format!("virtio-blk-pci,drive=d{index},serial=kiirtee{index}"));
     }
+    // Last, so that it changes no number of the devices before it, after which network interfaces are named.
+    command
+        .arg("-device")
+        .arg(format!("pcie-root-port,id={PLACE},chassis=1,slot=1"));
 }
 
 fn boot(command: &mut Command, plan: &Plan<'_>) -> Result<(), Failure> {
