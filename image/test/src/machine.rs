@@ -33,6 +33,17 @@ const JOURNAL_ON_CONSOLE: &str =
 /// Ticks of a process's times in a second: what Linux tells every program (`USER_HZ`).
 const TICKS: f64 = 100.0;
 
+/// What sets one start apart from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// Nothing.
+    Usual,
+    /// A reboot of the guest ends the machine instead.
+    Once,
+    /// There is a place where a medium can be plugged in later ([`Machine::plug_in`]). Looking after it costs the kernel seconds.
+    WithPlace,
+}
+
 /// What a machine is started with.
 #[derive(Debug)]
 pub struct Plan<'a> {
@@ -42,8 +53,8 @@ pub struct Plan<'a> {
     pub state: &'a State,
     /// Media that are plugged in, in this order.
     pub media: Vec<&'a Path>,
-    /// Whether a reboot of the guest ends the machine instead.
-    pub ends_at_reboot: bool,
+    /// What sets this start apart.
+    pub start: Start,
     /// Whether everything in its journal is on the console too, where there is no firmware: for finding out what went wrong.
     pub shows_journal: bool,
     /// Where the serial console is written to.
@@ -197,7 +208,7 @@ impl Machine {
             .or_unusable(|| "type at the console".into())
     }
 
-    /// Plugs a medium in while the machine runs; there is one place for it.
+    /// Plugs a medium in while the machine runs; it was started [`Start::WithPlace`].
     ///
     /// # Errors
     /// When QEMU does not take it.
@@ -281,7 +292,7 @@ fn hardware(command: &mut Command, plan: &Plan<'_>, tpm: &Tpm) {
     command
         .arg("-chardev")
         .arg(format!("socket,id=tpm,path={}", tpm.socket().display()));
-    if plan.ends_at_reboot {
+    if plan.start == Start::Once {
         command.arg("-no-reboot");
     }
     let media = plan.media.iter().map(|medium| medium.to_path_buf());
@@ -296,10 +307,11 @@ fn hardware(command: &mut Command, plan: &Plan<'_>, tpm: &Tpm) {
             .arg("-device")
             .arg(format!("virtio-blk-pci,drive=d{index},serial=kiirtee{index}"));
     }
-    // Last, so that it changes no number of the devices before it, after which network interfaces are named.
-    command
-        .arg("-device")
-        .arg(format!("pcie-root-port,id={PLACE},chassis=1,slot=1"));
+    if plan.start == Start::WithPlace {
+        // Last, so that it changes no number of the devices before it, after which network interfaces are named.
+        let place = format!("pcie-root-port,id={PLACE},chassis=1,slot=1");
+        command.args(["-device", &place]);
+    }
 }
 
 fn boot(command: &mut Command, plan: &Plan<'_>) -> Result<(), Failure> {

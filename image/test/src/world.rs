@@ -8,7 +8,7 @@ use crate::appliance::{self, Identity};
 use crate::budget::Budgets;
 use crate::failure::{Failure, OrUnusable};
 use crate::image::Image;
-use crate::machine::{Machine, Plan};
+use crate::machine::{Machine, Plan, Start};
 use crate::medium::{self, Medium};
 use crate::sandbox::Sandbox;
 use crate::state::{Firmware, State};
@@ -101,28 +101,19 @@ impl World {
     /// # Errors
     /// When it cannot be started.
     pub fn boot(&mut self, story: &mut Story, state: &State, media: &[&Medium]) -> Result<Machine, Failure> {
-        self.boot_as(story, state, media, false)
+        self.boot_as(Start::Usual, story, state, media)
     }
 
-    /// Switches a machine on which goes off instead of booting again.
+    /// Switches a machine on in a way of its own.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub fn boot_once(
+    pub fn boot_as(
         &mut self,
+        start: Start,
         story: &mut Story,
         state: &State,
         media: &[&Medium],
-    ) -> Result<Machine, Failure> {
-        self.boot_as(story, state, media, true)
-    }
-
-    fn boot_as(
-        &mut self,
-        story: &mut Story,
-        state: &State,
-        media: &[&Medium],
-        ends_at_reboot: bool,
     ) -> Result<Machine, Failure> {
         self.boots += 1;
         let serial = self.folder.join(format!("serial-{}.log", self.boots));
@@ -136,7 +127,7 @@ impl World {
             image: &self.image,
             state,
             media: media.iter().map(|medium| medium.file()).collect(),
-            ends_at_reboot,
+            start,
             shows_journal: self.shows_journal,
             serial,
         })

@@ -2,6 +2,7 @@
 
 use crate::appliance;
 use crate::failure::{Failure, OrUnusable, expect};
+use crate::machine::Start;
 use crate::medium::{self, Medium};
 use crate::state::Firmware;
 use crate::story::Story;
@@ -16,7 +17,7 @@ use crate::world::{Provisioned, World};
 pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
     let provisioned = world.provisioned(story, Firmware::Uefi, "factory-reset")?;
     let wrong = reset_medium(world, "not-this-one")?;
-    let mut machine = world.boot(story, &provisioned.state, &[])?;
+    let mut machine = world.boot_as(Start::WithPlace, story, &provisioned.state, &[])?;
     let sent = world.exchange(story, &mut machine, &provisioned.identity)?;
     machine.plug_in(&wrong)?;
     let why = machine.until("waiting for what is said of the medium", || {

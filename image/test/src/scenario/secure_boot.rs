@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::appliance;
 use crate::failure::{Failure, OrUnusable, expect};
 use crate::image;
+use crate::machine::Start;
 use crate::state::{Firmware, State};
 use crate::story::Story;
 use crate::tool;
@@ -38,7 +39,7 @@ pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
 
     partition.put_unsigned(world)?;
     story.tell("in place of the unified kernel image lies the same without its signature");
-    let mut machine = world.boot_once(story, &provisioned.state, &[])?;
+    let mut machine = world.boot_as(Start::Once, story, &provisioned.state, &[])?;
     let said = machine.until_console_shows(REFUSED)?;
     story.tell(format!("refused: {said}"));
     expect(appliance::status().is_err(), || {

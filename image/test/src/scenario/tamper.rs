@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::failure::{Failure, OrUnusable, expect};
 use crate::image;
+use crate::machine::Start;
 use crate::state::Firmware;
 use crate::story::Story;
 use crate::world::World;
@@ -31,7 +32,7 @@ pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
     let place = image::partition(&disk, &world.image.root_label())?.start * SECTOR + PLACE;
     flip(&disk, place)?;
     story.tell(format!("byte {place} of the disk, in its root, is flipped"));
-    let mut machine = world.boot_once(story, &state, &[])?;
+    let mut machine = world.boot_as(Start::Once, story, &state, &[])?;
     let said = machine.until_console_shows(STOPPED)?;
     story.tell(format!("the kernel stops: {said}"));
     machine.until_off()?;
@@ -43,7 +44,7 @@ pub fn run(world: &mut World, story: &mut Story) -> Result<(), Failure> {
 
     flip(&disk, place)?;
     story.tell("flipped back");
-    let mut machine = world.boot_once(story, &state, &[])?;
+    let mut machine = world.boot_as(Start::Once, story, &state, &[])?;
     machine.until_console_shows(&[STARTED])?;
     story.tell("the same disk starts its services");
     Ok(())
