@@ -10,12 +10,12 @@ use crate::image::{self, Image};
 /// Where Debian has the firmware (package ovmf).
 const OVMF: &str = "/usr/share/OVMF";
 
-/// Partitions begin at multiples of so many bytes.
-const PARTITION_STEP: usize = 1 << 20;
-/// How a volume begins, where its identifier is, and as many bytes as are of interest (LUKS2 On-Disk Format 1.1.3, 2.1).
-const LUKS: &[u8] = b"LUKS\xba\xbe\x00\x02";
-const LUKS_UUID: usize = 168;
-const LUKS_HEADER: usize = LUKS_UUID + 40;
+/// Partitions begin at multiples of so many bytes (repart.d(5)).
+const PARTITION_STEP: usize = 4096;
+/// How a volume begins, where its metadata are, and how many bytes they have (LUKS2 On-Disk Format 1.1.3, 2.1 and 3.1).
+const LUKS: &[u8; 8] = b"LUKS\xba\xbe\x00\x02";
+const METADATA: u64 = 4096;
+const METADATA_LENGTH: usize = 12 * 1024;
 
 /// How a machine boots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -111,31 +111,38 @@ impl State {
         self.folder.join("variables.fd")
     }
 
-    /// The identifiers of the sealed volumes on the disk, in their order: configuration, evidence. A volume that is made anew has
-    /// another one.
+    /// What tells the keys of the sealed volumes on the disk, in their order: configuration, evidence. A volume that is made anew
+    /// has another key.
     ///
     /// # Errors
     /// When the disk cannot be read.
-    pub fn volumes(&self) -> Result<Vec<String>, Failure> {
+    pub fn volume_keys(&self) -> Result<Vec<String>, Failure> {
         let disk = self.disk();
         let doing = || format!("read {}", disk.display());
         let file = File::open(&disk).or_unusable(doing)?;
         let length = file.metadata().or_unusable(doing)?.len();
-        let mut volumes = Vec::new();
+        let mut keys = Vec::new();
         for place in (0..length).step_by(PARTITION_STEP) {
-            let mut header = [0; LUKS_HEADER];
-            if file.read_at(&mut header, place).or_unusable(doing)? == LUKS_HEADER && header.starts_with(LUKS)
-            {
-                let uuid = header.get(LUKS_UUID..).unwrap_or_default();
-                let uuid = uuid.split(|byte| *byte == 0).next().unwrap_or_default();
-                volumes.push(String::from_utf8_lossy(uuid).into_owned());
+            let mut magic = [0; LUKS.len()];
+            if file.read_at(&mut magic, place).or_unusable(doing)? == LUKS.len() && magic == *LUKS {
+                let mut metadata = vec![0; METADATA_LENGTH];
+                file.read_exact_at(&mut metadata, place + METADATA)
+                    .or_unusable(doing)?;
+                keys.extend(key_digest(&metadata));
             }
         }
-        Ok(volumes)
+        Ok(keys)
     }
 
     /// The folder of everything.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
+}
+
+/// The digest of a volume's key in its metadata, which are JSON up to a NUL.
+fn key_digest(metadata: &[u8]) -> Option<String> {
+    let text = metadata.split(|byte| *byte == 0).next()?;
+    let metadata: serde_json::Value = serde_json::from_slice(text).ok()?;
+    Some(metadata.pointer("/digests/0/digest")?.as_str()?.to_owned())
 }
