@@ -55,14 +55,6 @@ pub enum MonitorError {
     /// A thread or the input and output of the server can't be had.
     #[error("starting: {0}")]
     Start(#[source] io::Error),
-    /// Nothing can be told at the admin address.
-    #[error("{address}: {source}")]
-    Listen {
-        /// Where.
-        address: std::net::SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
 }
 
 /// Carries out `kiirtee-appliance monitor`: ends with a signal only.
@@ -86,11 +78,7 @@ pub fn run(arguments: &Arguments) -> Result<(), MonitorError> {
     );
     watch::start(root.clone(), plan, status, Arc::clone(&told)).map_err(MonitorError::Start)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let served = runtime
-        .map_err(MonitorError::Start)?
-        .block_on(server::serve(listen, told));
-    served.map_err(|source| MonitorError::Listen {
-        address: listen,
-        source,
-    })
+    runtime
+        .and_then(|runtime| runtime.block_on(server::serve(listen, told)))
+        .map_err(MonitorError::Start)
 }

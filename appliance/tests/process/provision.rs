@@ -135,6 +135,10 @@ fn what_is_refused_changes_nothing_and_is_told_with_place_and_expectation() {
     for (name, content) in [
         ("appliance.toml", DOCUMENT.replace("8081", "'http'")),
         ("appliance.toml", DOCUMENT.replace("10.77.0.40/24", "10.77.0.40")),
+        (
+            "appliance.toml",
+            format!("{DOCUMENT}\n[settings.proxy.message-log]\narchive-path = \"/var/lib/kiirtee\"\n"),
+        ),
         ("server.toml", "[[client]]\nid = 'SANDBOX/ORG'\n".to_owned()),
         ("anchor.xml", "<anchor/>".to_owned()),
         ("devices.toml", "[device".to_owned()),
